@@ -1,0 +1,1 @@
+"""Networks, weights and engines: the only package of roadtally that imports torch."""

@@ -1,0 +1,48 @@
+"""What a detector is to the rest of the system: letterboxed uint8 pictures in, Detections out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from stream.messages import Detections
+
+
+class DetectorSpec(msgspec.Struct, frozen=True):
+    """Everything needed to open a detector, in this process or another: plain values only."""
+
+    model: str  # a name from the registry (`roadtally models`) or the path of a weights file
+    input_hw: tuple[tuple[int, int], ...]  # network (height, width) of every camera's letterbox
+    engine: str = "auto"  # auto | openvino | torch
+    precision: str = "auto"  # auto | f32 | bf16 | fp16 | int8
+    max_batch: int = 1
+    score: float = 0.1  # below this a detection is not reported; the tracker has its own thresholds
+    nms_iou: float = 0.6
+    threads: int = 0  # 0: all cores
+
+
+class Pending(Protocol):
+    """A pass under way."""
+
+    def done(self) -> bool:
+        """True when result() will not wait."""
+        ...
+
+    def result(self) -> list[Detections]:
+        """Waits for the pass; one Detections a picture, xyxy in network pixels. Raises ModelError if it failed."""
+        ...
+
+
+class Detector(Protocol):
+    """An open detector. One thread uses it; `start` may be called `in_flight` times before the first result is taken."""
+
+    in_flight: int  # passes that run at the same time
+    describe: str  # one line for the user: model, engine, precision, threads
+
+    def start(self, pictures: np.ndarray) -> Pending:
+        """Begin a pass over u8 (B, h, w, 3) BGR letterboxed pictures (padding value 114), B <= max_batch."""
+        ...
+
+    def close(self) -> None: ...

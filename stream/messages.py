@@ -1,0 +1,167 @@
+"""What travels between stages: frozen structs of arrays, validated once, at construction.
+
+    decode ── Decoded ──> detect ── Detected ──> track ── Counted ──> record
+       └──────────────── EndOfStream, in band, one per camera ────────────┘
+
+Units and layouts: `xyxy` is left, top, right, bottom in pixels of the source picture; times named `_s` are
+seconds, `_ns` are nanoseconds; `label` is an index into LABELS.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+LABELS: tuple[str, ...] = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+"""The six classes of road users. A `label` array holds indices into this tuple."""
+
+Duty = Literal["detect", "predict", "quiet"]
+"""What the detector owes a frame: a pass, a Kalman prediction only, or nothing since nothing moves."""
+
+MASK_SIZE = 28
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One decoded picture of one camera; the pixels lie beside it in the message or in a ring slot."""
+
+    camera: str
+    epoch: int  # life of the lane; stale messages of a life before are discarded
+    seq: int  # dense per decoded picture: a gap is a drop
+    pts_s: float  # presentation time on the camera's clock, never seq / fps
+    captured_ns: int  # time.monotonic_ns() when the picture left the decoder
+    width: int  # of the upright source picture
+    height: int
+    duty: Duty = "detect"
+    slot: int = -1  # ring slot of the pixels; -1: the pixels travel with the message
+
+
+class Detections(msgspec.Struct, frozen=True):
+    """What a detector found in one picture.
+
+    xyxy f32 (N, 4), score f32 (N,) in 0..1, label i16 (N,), masks u8 (N, 28, 28) box-aligned probabilities
+    times 255, or None. Raises ValueError on other shapes or dtypes.
+    """
+
+    xyxy: np.ndarray
+    score: np.ndarray
+    label: np.ndarray
+    masks: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        _expect("Detections.xyxy", self.xyxy, np.float32, (n, 4))
+        _expect("Detections.score", self.score, np.float32, (n,))
+        _expect("Detections.label", self.label, np.int16, (n,))
+        if self.masks is not None:
+            _expect("Detections.masks", self.masks, np.uint8, (n, MASK_SIZE, MASK_SIZE))
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def take(self, keep: np.ndarray) -> Detections:
+        """The rows that `keep` (a boolean mask or an index array) names."""
+        masks = None if self.masks is None else self.masks[keep]
+        return Detections(self.xyxy[keep], self.score[keep], self.label[keep], masks)
+
+    @staticmethod
+    def empty() -> Detections:
+        """No detection at all: a picture that was looked at and holds nothing."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int16))
+
+
+class Tracks(msgspec.Struct, frozen=True):
+    """The tracks of one camera after one frame, and the ids that ended with it.
+
+    track_id i64 (N,), xyxy f32 (N, 4), velocity f32 (N, 2) px/s of the box centre, label i16 (N,) the class vote so
+    far, score f32 (N,) of the last detection, observed bool (N,) (False: coasting on the prediction),
+    confirmed bool (N,) (False: still on trial; never shown, never counted, but its path is remembered),
+    ended i64 (M,). Raises ValueError on other shapes or dtypes.
+    """
+
+    track_id: np.ndarray
+    xyxy: np.ndarray
+    velocity: np.ndarray
+    label: np.ndarray
+    score: np.ndarray
+    observed: np.ndarray
+    confirmed: np.ndarray
+    ended: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.track_id)
+        _expect("Tracks.track_id", self.track_id, np.int64, (n,))
+        _expect("Tracks.xyxy", self.xyxy, np.float32, (n, 4))
+        _expect("Tracks.velocity", self.velocity, np.float32, (n, 2))
+        _expect("Tracks.label", self.label, np.int16, (n,))
+        _expect("Tracks.score", self.score, np.float32, (n,))
+        _expect("Tracks.observed", self.observed, np.bool_, (n,))
+        _expect("Tracks.confirmed", self.confirmed, np.bool_, (n,))
+        _expect("Tracks.ended", self.ended, np.int64, (len(self.ended),))
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+class Crossing(msgspec.Struct, frozen=True):
+    """One road user crossed one line, once. Totals are a fold over crossings."""
+
+    camera: str
+    line: str
+    direction: Literal["in", "out"]
+    track_id: int
+    label: str
+    seq: int  # of the frame in which the anchor passed the line
+    pts_s: float
+    x: float  # where, in pixels of the source picture
+    y: float
+
+    @property
+    def key(self) -> str:
+        """The same for the same crossing in every run of the same input: what makes storing it idempotent."""
+        return f"{self.camera}/{self.line}/{self.direction}/{self.track_id}/{self.seq}"
+
+
+class Decoded(msgspec.Struct, frozen=True, tag=True):
+    """A picture. yuv u8 (H*3/2, W): planes Y, U, V of 4:2:0 at even size, for drawing; tensor u8 (h, w, 3):
+    the letterboxed network input. Either is None where no later stage reads it."""
+
+    frame: Frame
+    yuv: np.ndarray | None = None
+    tensor: np.ndarray | None = None
+
+
+class Detected(msgspec.Struct, frozen=True, tag=True):
+    """A picture with its detections; None when the detector was not asked (see Frame.duty), never on failure."""
+
+    frame: Frame
+    detections: Detections | None
+    yuv: np.ndarray | None = None
+
+
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    """A picture with its tracks and the crossings that became certain with it."""
+
+    frame: Frame
+    tracks: Tracks
+    crossings: tuple[Crossing, ...]
+    yuv: np.ndarray | None = None
+
+
+class EndOfStream(msgspec.Struct, frozen=True, tag=True):
+    """The last message of a camera: how many pictures were decoded, and what was lost, by reason."""
+
+    camera: str
+    epoch: int
+    decoded: int
+    skipped: dict[str, int]
+    problems: tuple[str, ...] = ()  # one line each: damaged packets, a truncated file
+
+
+Message = Decoded | Detected | Counted | EndOfStream
+
+
+def _expect(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
