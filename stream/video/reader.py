@@ -1,0 +1,123 @@
+"""Pictures of a source in presentation order, with time stamps that increase, and an account of what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from stream.errors import SourceError
+from stream.video.clock import PictureClock
+from stream.video.source import open_source, probe, video_stream
+
+READ_ERRORS = 10  # read errors in a row after which a source is given up
+MISSING_SHARE, MISSING_S = 0.02, 1.0  # a file that ends this much before its announced end was cut off
+
+
+class VideoReader:
+    """An open source: a context manager, and an iterator over (av.VideoFrame, pts_s) that can be used once.
+
+    pts_s is seconds since the start of the stream, strictly increasing. One thread is cheapest in processor time a
+    picture; more threads shorten the time a single large picture takes. The decoder releases the GIL.
+    Raises SourceError when the source cannot be opened or gives no picture. Damage further on is no error: decoding
+    goes on, and when the iterator ends `problems` says what was lost (one line each) and `damaged` that it was.
+    """
+
+    def __init__(self, source: str, threads: int = 1) -> None:
+        self.source = source
+        self.info = probe(source)
+        self.problems: list[str] = []
+        self.damaged = False
+        self._container = open_source(source)
+        self._stream = video_stream(self._container, source)
+        self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
+        self._stream.codec_context.thread_count = threads
+        self._clock = PictureClock(self.info.fps)
+        # AVI stores decoding times only; what FFmpeg makes of them for B-pictures steps back and forth.
+        self._by_decoding_time = self._container.format.name == "avi"
+        self._start: int | None = None if self._by_decoding_time else self._stream.start_time or 0
+        self._ticks: int | None = None
+        self._packets = self._pictures = self._unread = self._undecoded = self._corrupt = 0
+        self._end_s = 0.0
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the decoder and the file; safe to call twice."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[tuple[VideoFrame, float]]:
+        for packet in self._demuxed():
+            for picture in self._decoded(packet):
+                self._pictures += 1
+                self._corrupt += picture.is_corrupt
+                yield picture, self._clock.stamp(self._raw_s(picture, packet))
+        self._close_account()
+
+    def _demuxed(self) -> Iterator[Packet]:
+        """Packets up to the end; a read error in the middle is counted and stepped over."""
+        errors_in_a_row = 0
+        while errors_in_a_row < READ_ERRORS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    errors_in_a_row = 0
+                    self._count(packet)
+                    yield packet
+                return
+            except av.FFmpegError:
+                errors_in_a_row += 1
+                self._unread += 1
+
+    def _count(self, packet: Packet) -> None:
+        if packet.size:
+            self._packets += 1
+            self._unread += packet.is_corrupt
+        if packet.dts is not None:
+            self._end_s = max(self._end_s, float((packet.dts + (packet.duration or 0)) * packet.time_base))
+
+    def _decoded(self, packet: Packet) -> list[VideoFrame]:
+        try:
+            return packet.decode()
+        except av.FFmpegError:
+            self._undecoded += 1
+            return []
+
+    def _raw_s(self, picture: VideoFrame, packet: Packet) -> float | None:
+        ticks = packet.dts if self._by_decoding_time else picture.pts
+        if ticks is None and self._by_decoding_time and self._ticks is not None:
+            ticks = self._ticks + 1  # the decoder's last pictures come without a packet; AVI counts time in frames
+        if ticks is None:
+            return None
+        if self._start is None:
+            self._start = ticks
+        self._ticks = ticks
+        return float((ticks - self._start) * packet.time_base)
+
+    def _close_account(self) -> None:
+        if not self._pictures:
+            raise SourceError(self.source, "not one picture could be decoded", "check that a player shows it")
+        lost = [
+            (self._unread, "parts of the file could not be read whole"),
+            (self._undecoded, "packets could not be decoded: their pictures are missing"),
+            (self._corrupt, "pictures are damaged: they were decoded from incomplete data"),
+        ]
+        self.problems += [f"{count} {what}" for count, what in lost if count]
+        self.problems += self._cut_off()
+        self.damaged = bool(self.problems)
+        self.problems += self._clock.problems()
+
+    def _cut_off(self) -> list[str]:
+        """A line if the file ends before the end that its header announces."""
+        announced, announced_s = self.info.frames or 0, self.info.duration_s or 0.0
+        if self._packets < announced * (1 - MISSING_SHARE):
+            return [f"the file is cut off: {self._packets} of {announced} announced pictures are in it"]
+        if not announced and self._end_s < announced_s * (1 - MISSING_SHARE) - MISSING_S:
+            return [f"the file is cut off: it ends at {self._end_s:.1f} of {announced_s:.1f} s"]
+        return []
