@@ -31,7 +31,8 @@ class Pending(Protocol):
         ...
 
     def result(self) -> list[Detections]:
-        """Waits for the pass; one Detections a picture, xyxy in network pixels. Raises ModelError if it failed."""
+        """Waits for the pass; one Detections a picture, xyxy in network pixels. Raises ModelError if it failed.
+        May be called again: the answer is kept."""
         ...
 
 

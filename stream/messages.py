@@ -157,6 +157,7 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     decoded: int
     skipped: dict[str, int]
     problems: tuple[str, ...] = ()  # one line each: damaged packets, a truncated file
+    crossings: tuple[Crossing, ...] = ()  # those that became certain only with the end
 
 
 Message = Decoded | Detected | Counted | EndOfStream

@@ -1,0 +1,34 @@
+"""Where counted frames end: one file a sink. A sink is named here and nowhere else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from stream.cameras import CameraPlan
+from stream.messages import Counted, EndOfStream
+
+SINKS = {
+    "events": "stream.sinks.events:Events",
+    "tracks": "stream.sinks.tracks:TrackFile",
+    "video": "stream.sinks.video:AnnotatedVideo",
+}
+
+
+class Sink(Protocol):
+    """Takes the frames of one camera in order. Raises OutputError when it cannot write."""
+
+    def write(self, counted: Counted) -> None: ...
+
+    def end(self, end: EndOfStream) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_sink(name: str, camera: CameraPlan, run_folder: Path) -> Sink:
+    """run_folder: what all cameras share; camera.folder holds this camera's own files."""
+    module, _, kind = SINKS[name].partition(":")
+    sink: Sink = getattr(import_module(module), kind).open(camera, run_folder)
+    return sink
+

@@ -1,0 +1,135 @@
+"""Which detection belongs to which track: near pairs, how alike they are, and the best assignment of all at once.
+
+Only pairs that can touch are ever looked at, as flat index arrays (i: track, j: detection), so that the cost grows with
+the number of objects and not with its square.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.geometry import area, intersection
+
+RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
+PERSON, TWO_WHEELER, VEHICLE = 0, 1, 2
+GROUP = np.array([PERSON, TWO_WHEELER, VEHICLE, TWO_WHEELER, VEHICLE, VEHICLE])  # of each of messages.LABELS
+
+# What a change of class costs a pair, in IoU. Detectors waver between car, bus and truck; a rider may look like a
+# person for a moment; a small motorcycle like a car. A person is never a car, bus or truck (2 is out of reach).
+_FLICKER = np.array(
+    [  # person bicycle car motorcycle bus truck
+        [0.0, 0.2, 2.0, 0.2, 2.0, 2.0],
+        [0.2, 0.0, 0.3, 0.05, 2.0, 2.0],
+        [2.0, 0.3, 0.0, 0.2, 0.05, 0.05],
+        [0.2, 0.05, 0.2, 0.0, 2.0, 2.0],
+        [2.0, 2.0, 0.05, 2.0, 0.0, 0.05],
+        [2.0, 2.0, 0.05, 2.0, 0.05, 0.0],
+    ]
+)
+
+
+def near_pairs(a_box: np.ndarray, reach: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (i, j) of boxes that may touch along x when a's grows by reach.
+
+    a_box f64 (4, N) and b_box f64 (4, M) are x1, y1, x2, y2; reach f64 (N,) px.
+    """
+    order = np.argsort(b_box[0])
+    left = b_box[0, order]
+    low = np.searchsorted(left, a_box[0] - reach - (b_box[2] - b_box[0]).max(initial=0.0))
+    count = np.searchsorted(left, a_box[2] + reach) - low
+    i = np.repeat(np.arange(len(count)), count)
+    start = low - count.cumsum() + count
+    return i, order[np.arange(len(i)) + start[i]]
+
+
+def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray) -> np.ndarray:
+    """IoU of box pairs (4, P) and (4, P) after both grew by buffer (P,) px on every side -> (P,).
+
+    Small or fast objects that do not overlap between two frames become comparable (Yang et al., Hard to Track Objects
+    with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching Space, WACV 2023).
+    """
+    twice = 2 * buffer
+    sides = np.minimum(a_box[2:], b_box[2:]) - np.maximum(a_box[:2], b_box[:2]) + twice
+    np.maximum(sides, 0, out=sides)
+    shared = sides[0] * sides[1]
+    a_sides, b_sides = a_box[2:] - a_box[:2] + twice, b_box[2:] - b_box[:2] + twice
+    return shared / (a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1] - shared)
+
+
+def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
+    """What the change from one label to the other costs, in IoU: two index arrays (P,) -> (P,)."""
+    return _FLICKER[a_label, b_label]
+
+
+def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:
+    """The pairs that are assigned when each stage (a boolean mask over the pairs) only gets what those before left."""
+    taken_i, taken_j = np.zeros(i.max(initial=-1) + 1, bool), np.zeros(j.max(initial=-1) + 1, bool)
+    chosen = []
+    for stage in stages:
+        open_pairs = np.flatnonzero(stage & ~(taken_i[i] | taken_j[j]))
+        if len(open_pairs):
+            won = open_pairs[assign(i[open_pairs], j[open_pairs], worth[open_pairs])]
+            taken_i[i[won]] = taken_j[j[won]] = True
+            chosen.append(won)
+    return np.concatenate(chosen) if chosen else np.zeros(0, np.intp)
+
+
+def contested(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Indices of the pairs whose track or detection stands in another pair as well."""
+    return np.flatnonzero((np.bincount(i)[i] > 1) | (np.bincount(j)[j] > 1))
+
+
+def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    """The pairs of the assignment with the greatest total worth: indices into i.
+
+    i, j: int (P,); worth f64 (P,) > 0. Every i and every j is used once at most. Exact: a pair worth at least as much
+    as the best other pairs of its row and of its column together is in some best assignment (giving it up frees only
+    those two), so such pairs are taken at once, and only the rest goes to the Hungarian algorithm.
+    """
+    if not len(i):
+        return i
+    best_of_i, best_of_j = np.zeros(i.max() + 1, np.intp), np.zeros(j.max() + 1, np.intp)
+    order = np.argsort(worth, kind="stable")
+    best_of_i[i[order]] = order  # the last write, the greatest worth, stays
+    best_of_j[j[order]] = order
+    each = np.arange(len(i))
+    top_i, top_j = best_of_i[i] == each, best_of_j[j] == each
+    rival_i, rival_j = np.zeros(len(best_of_i)), np.zeros(len(best_of_j))
+    order_i, order_j = order[~top_i[order]], order[~top_j[order]]
+    rival_i[i[order_i]] = worth[order_i]
+    rival_j[j[order_j]] = worth[order_j]
+    sure = top_i & top_j & (worth >= rival_i[i] + rival_j[j])
+    taken_i, taken_j = np.zeros(len(best_of_i), bool), np.zeros(len(best_of_j), bool)
+    taken_i[i[sure]] = taken_j[j[sure]] = True
+    rest = np.flatnonzero(~(taken_i[i] | taken_j[j]))
+    sure_pairs = np.flatnonzero(sure)
+    if not len(rest):
+        return sure_pairs
+    return np.concatenate([sure_pairs, rest[_hungarian(i[rest], j[rest], worth[rest])]])
+
+
+def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    from scipy.optimize import linear_sum_assignment  # slow to import, and many scenes never need it
+
+    rows, row = np.unique(i, return_inverse=True)
+    columns, column = np.unique(j, return_inverse=True)
+    table = np.zeros((len(rows), len(columns)))
+    which = np.zeros(table.shape, np.intp)
+    table[row, column] = worth
+    which[row, column] = np.arange(len(i))
+    a, b = linear_sum_assignment(table, maximize=True)
+    return which[a, b][table[a, b] > 0]
+
+
+def doubles(
+    a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
+) -> np.ndarray:
+    """Whether a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,) -> bool (A, B).
+
+    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a person on a two-wheeler.
+    """
+    shared = intersection(a_box.T, b_box.T)
+    a_area, b_area = area(a_box.T)[:, None], area(b_box.T)[None, :]
+    same = (GROUP[a_label][:, None] == GROUP[b_label]) & (shared >= least_iou * (a_area + b_area - shared))
+    rides = (a_label == 0)[:, None] & (GROUP[b_label] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
+    return same | rides

@@ -1,0 +1,79 @@
+"""From a camera's configuration and a look at its first picture to the plan of its lane."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from stream.config import CameraConfig, Config, is_live
+from stream.lines import check_line
+from stream.errors import ConfigError
+from stream.geometry import Letterbox, fit_input
+from stream.scene import Line, Scene
+from stream.transport.ring import SlotLayout
+from stream.video import VideoInfo
+
+
+class CameraPlan(msgspec.Struct, frozen=True):
+    """One camera, resolved: everything in pixels."""
+
+    name: str
+    source: str
+    info: VideoInfo
+    scene: Scene
+    letterbox: Letterbox
+    layout: SlotLayout
+    blocks: bool  # True: lose nothing and wait; False: newest wins
+    every: int  # detect on every k-th picture
+    folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
+
+
+def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> CameraPlan:
+    """Raises ConfigError that lists every line that cannot be counted on."""
+    crop = _crop(camera, info)
+    scene = Scene(camera.name, info.width, info.height, _lines(camera, info), crop_xyxy=crop)
+    problems = [f"line {line.name}: {reason}" for line in scene.lines if (reason := check_line(line, scene))]
+    if problems:
+        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "move the line into the picture")
+    x1, y1, x2, y2 = crop or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
+    wanted = config.detector.input
+    input_hw = fit_input((x2 - x1, y2 - y1), wanted) if isinstance(wanted, int) else (wanted[1], wanted[0])
+    yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.video else None
+    blocks = config.when_full == "block" or (config.when_full == "auto" and not is_live(camera.source))
+    return CameraPlan(
+        name=camera.name,
+        source=camera.source,
+        info=info,
+        scene=scene,
+        letterbox=Letterbox((x1, y1, x2, y2), input_hw),
+        layout=SlotLayout(yuv_hw, input_hw),
+        blocks=blocks,
+        every=config.detector.every,
+        folder=str(config.output.dir if len(config.cameras) == 1 else config.output.dir / camera.name),
+    )
+
+
+def _lines(camera: CameraConfig, info: VideoInfo) -> tuple[Line, ...]:
+    return tuple(Line(name, *_pixels(values, info)) for name, values in camera.lines.items())
+
+
+def _pixels(values: tuple[float, ...], info: VideoInfo) -> tuple[float, ...]:
+    """x, y, x, y, ... as fractions when all are <= 1, else already pixels."""
+    size = (info.width, info.height)
+    fractions = all(value <= 1 for value in values)
+    return tuple(value * size[i % 2] if fractions else value for i, value in enumerate(values))
+
+
+def _crop(camera: CameraConfig, info: VideoInfo) -> tuple[int, int, int, int] | None:
+    """The upright, even rectangle around a drawn polygon; None where the network sees everything."""
+    if isinstance(camera.roi, str):
+        return None
+    if len(camera.roi) < 3:
+        raise ConfigError(f"camera {camera.name}", f"roi: expected 3 corners or more, got {len(camera.roi)}")
+    flat = _pixels(tuple(value for corner in camera.roi for value in corner), info)
+    corners = np.array(flat).reshape(-1, 2).clip(0, (info.width, info.height))
+    x1, y1 = (corners.min(axis=0) // 2 * 2).astype(int)
+    x2, y2 = (corners.max(axis=0) // 2 * 2).astype(int)
+    if x2 - x1 < 32 or y2 - y1 < 32:
+        raise ConfigError(f"camera {camera.name}", f"roi: {x2 - x1}x{y2 - y1} pixels, expected 32x32 or more")
+    return int(x1), int(y1), int(x2), int(y2)

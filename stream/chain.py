@@ -1,0 +1,58 @@
+"""A chain: the stages of one worker, one after the other in one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from stream.messages import EndOfStream, Message
+from stream.metrics import Metrics
+from stream.stages import open_stage
+from stream.topology import WorkerPlan
+
+
+class Chain:
+    """Opens the stages of a worker but for the decoder, drives messages through them, closes them."""
+
+    def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._names = [name for name in work.stages if name != "decode"]
+        self._stages = [open_stage(name, work, metrics) for name in self._names]
+        self.open_cameras = {camera.name for camera in work.cameras}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(note for stage in self._stages for note in stage.notes)
+
+    @property
+    def wait_s(self) -> float | None:
+        """How soon poll() wants to be called; None when only a message can bring something."""
+        waits = [wait for stage in self._stages if (wait := stage.wait_s) is not None]
+        return min(waits, default=None)
+
+    def push(self, message: Message) -> list[Message]:
+        """Put one message in at the front; returns what came out at the end."""
+        return self._through([message], 0)
+
+    def poll(self) -> list[Message]:
+        """What became ready inside without a new message."""
+        out: list[Message] = []
+        for i, stage in enumerate(self._stages):
+            if stage.wait_s is not None:
+                out += self._through(stage.poll(), i + 1)
+        return out
+
+    def close(self) -> None:
+        for stage in self._stages:
+            stage.close()
+
+    def _through(self, messages: Iterable[Message], first: int) -> list[Message]:
+        for i in range(first, len(self._stages)):
+            stage = self._stages[i]
+            started_s = time.perf_counter()
+            messages = [out for message in messages for out in stage.process(message)]
+            busy_s = time.perf_counter() - started_s
+            self._metrics.count("roadtally_busy_seconds_total", busy_s, stage=self._names[i])
+        out = list(messages)
+        self.open_cameras -= {message.camera for message in out if isinstance(message, EndOfStream)}
+        return out

@@ -1,0 +1,197 @@
+"""What a person sees in the terminal: the progress of a run, its tables, a plan."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from stream.launch import Report
+from stream.messages import LABELS
+from stream.outcome import Watch
+from stream.topology import Plan
+
+LINE_EVERY_S = 5.0  # plain progress lines when not on a terminal
+
+console = Console()
+
+
+@contextmanager
+def watching(plan: Plan) -> Iterator[Watch]:
+    """A progress bar on a terminal, plain lines elsewhere."""
+    _announce(plan)
+    if not console.is_terminal:
+        yield _plain_watch(plan)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+        bars = {c.name: progress.add_task(c.name, total=c.info.duration_s, state="opening") for c in plan.cameras}
+        pace = _Pace()
+
+        def watch(values: dict[str, float]) -> None:
+            for name, bar in bars.items():
+                position_s = values.get(f'roadtally_position_seconds{{camera="{name}"}}', 0.0)
+                progress.update(bar, completed=position_s, state=_state(values, name, pace))
+
+        yield watch
+
+
+def show_report(report: Report, plan: Plan) -> None:
+    """The closing tables: counts, the account of every frame, what was written."""
+    outcome, summary = report.outcome, report.summary
+    for note in dict.fromkeys(outcome.notes):
+        console.print(f"[dim]{note}[/dim]")
+    has_lines = any(camera.scene.lines for camera in plan.cameras)
+    if has_lines:
+        _show_counts(report, plan)
+    else:
+        _show_users(report, plan)
+    _show_ledger(report)
+    frames = sum(balance.decoded for balance in summary.balances)
+    busy_s = max(outcome.wall_s - outcome.open_s, 1e-9)
+    console.print(f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open; {frames / busy_s:.0f} frames a second")
+    for path in report.paths:
+        console.print(f"  {path}", highlight=False)
+    if outcome.status == "interrupted":
+        console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
+    if outcome.error is not None:
+        console.print(f"[red]failed[/red] {outcome.error}", highlight=False)
+
+
+def show_plan(plan: Plan) -> None:
+    """Workers, their endpoints and rings; what the network of each camera sees."""
+    table = Table(title="workers", title_justify="left")
+    for heading in ("worker", "stages", "cameras", "takes from", "sends to"):
+        table.add_column(heading)
+    for work in plan.workers:
+        cameras = ", ".join(camera.name for camera in work.cameras)
+        onward = ", ".join(sorted(set(work.outlets.values()))) or "files"
+        table.add_row(work.name, " → ".join(work.stages), cameras, work.inlet or "its source", onward)
+    console.print(table)
+    table = Table(title="cameras", title_justify="left")
+    for heading in ("camera", "picture", "network input", "sees", "lines", "when full"):
+        table.add_column(heading)
+    for camera in plan.cameras:
+        height, width = camera.letterbox.input_hw
+        table.add_row(
+            camera.name,
+            f"{camera.scene.width}x{camera.scene.height} at {camera.info.fps:.2f} fps",
+            f"{width}x{height}",
+            "everything" if camera.scene.crop_xyxy is None else str(camera.scene.crop_xyxy),
+            ", ".join(line.name for line in camera.scene.lines) or "none",
+            "block" if camera.blocks else "skip",
+        )
+    console.print(table)
+    console.print(f"control {plan.control}; {_memory(plan)}", highlight=False)
+
+
+def _announce(plan: Plan) -> None:
+    workers = ", ".join(work.name for work in plan.workers)
+    console.print(f"{len(plan.cameras)} camera(s); workers: {workers}; {_memory(plan)}", highlight=False)
+
+
+def _memory(plan: Plan) -> str:
+    return f"shared memory {plan.shared_bytes / 2**20:.1f} MiB"
+
+
+class _Pace:
+    """Frames a second, smoothed over the last seconds."""
+
+    def __init__(self) -> None:
+        self._past: dict[str, list[tuple[float, float]]] = {}
+
+    def fps(self, camera: str, frames: float) -> float:
+        now_s = time.monotonic()
+        past = self._past.setdefault(camera, [])
+        past.append((now_s, frames))
+        while past[0][0] < now_s - 3:
+            past.pop(0)
+        span_s = now_s - past[0][0]
+        return (frames - past[0][1]) / span_s if span_s > 0 else 0.0
+
+
+def _plain_watch(plan: Plan) -> Watch:
+    pace, said_s = _Pace(), time.monotonic()
+
+    def watch(values: dict[str, float]) -> None:
+        nonlocal said_s
+        states = {camera.name: _state(values, camera.name, pace) for camera in plan.cameras}
+        if time.monotonic() - said_s < LINE_EVERY_S:
+            return
+        said_s = time.monotonic()
+        for camera in plan.cameras:
+            position_s = values.get(f'roadtally_position_seconds{{camera="{camera.name}"}}', 0.0)
+            of = f" of {camera.info.duration_s:.1f}" if camera.info.duration_s else ""
+            console.print(f"{camera.name}: {position_s:.1f}{of} s, {states[camera.name]}", highlight=False)
+
+    return watch
+
+
+def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
+    frames = values.get(f'roadtally_frames_total{{camera="{camera}"}}', 0.0)
+    counts = {
+        label: int(n)
+        for label in LABELS
+        if (n := values.get(f'roadtally_crossings_total{{camera="{camera}",label="{label}"}}'))
+    }
+    counted = ", ".join(f"{n} {label}" for label, n in counts.items()) or "nothing counted yet"
+    return f"{pace.fps(camera, frames):.0f} fps, {counted}"
+
+
+def _show_counts(report: Report, plan: Plan) -> None:
+    table = Table(title="crossings", title_justify="left")
+    for heading in ("camera", "line", "direction"):
+        table.add_column(heading)
+    for label in (*LABELS, "all"):
+        table.add_column(label, justify="right")
+    counted = report.summary.by_line()
+    for camera in plan.cameras:
+        for line in camera.scene.lines:
+            for direction in ("in", "out"):
+                counts = counted.get((camera.name, line.name, direction), Counter())
+                cells = [str(counts[label]) for label in LABELS]
+                table.add_row(camera.name, line.name, direction, *cells, str(sum(counts.values())))
+    console.print(table)
+
+
+def _show_users(report: Report, plan: Plan) -> None:
+    from stream.summary import suggestion
+
+    table = Table(title="moving road users", title_justify="left")
+    table.add_column("camera")
+    for label in (*LABELS, "all"):
+        table.add_column(label, justify="right")
+    users = report.summary.moving_by_class()
+    for camera in plan.cameras:
+        counts = users.get(camera.name, Counter())
+        table.add_row(camera.name, *(str(counts[label]) for label in LABELS), str(sum(counts.values())))
+    console.print(table)
+    for camera in plan.cameras:
+        line = suggestion(report.summary, camera.scene)
+        if line is not None:
+            console.print(f"{camera.name}: a line across the main flow: --line {line}", highlight=False)
+
+
+def _show_ledger(report: Report) -> None:
+    table = Table(title="every frame", title_justify="left")
+    for heading in ("camera", "decoded", "detected", "predicted", "quiet", "skipped", "lost"):
+        table.add_column(heading, justify="left" if heading == "camera" else "right")
+    for b in report.summary.balances:
+        skipped = ", ".join(f"{n} {reason}" for reason, n in b.skipped.items()) or "0"
+        row = (b.camera, b.decoded, b.detected, b.predicted, b.quiet, skipped, b.in_flight)
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+    for b in report.summary.balances:
+        for problem in b.problems:
+            console.print(f"[yellow]{b.camera}: {problem}[/yellow]", highlight=False)

@@ -1,0 +1,70 @@
+"""The whole pipeline in one process without sockets: the debug mode, and the oracle that the others are tested by."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from stream.chain import Chain
+from stream.errors import RoadtallyError
+from stream.messages import EndOfStream, Message
+from stream.metrics import Metrics
+from stream.outcome import Interrupts, Outcome, Watch
+from stream.stages.decode import Decode
+from stream.topology import Plan
+from stream.transport.ring import SlotPool, local_slots
+
+WATCH_S = 0.25
+
+
+def run_inline(plan: Plan, watch: Watch, interrupts: Interrupts) -> Outcome:
+    """Runs to the end of all sources; errors are in the outcome, never raised."""
+    outcome = Outcome()
+    started_s = time.monotonic()
+    try:
+        with ExitStack() as resources:
+            _Inline(plan, resources, outcome).run(watch, interrupts)
+    except RoadtallyError as error:
+        outcome.status, outcome.error = "failed", error
+    outcome.wall_s = time.monotonic() - started_s
+    return outcome
+
+
+class _Inline:
+    def __init__(self, plan: Plan, resources: ExitStack, outcome: Outcome) -> None:
+        self._work = plan.workers[0]
+        self._outcome = outcome
+        self._metrics = Metrics()
+        self._pools = {c.name: SlotPool(local_slots(self._work.slots, c.layout)) for c in plan.cameras}
+        self._sources = []
+        for camera in plan.cameras:
+            source = Decode(camera, self._pools[camera.name], self._metrics)
+            resources.callback(source.close)
+            self._sources.append(source)
+        started_s = time.monotonic()
+        self._chain = Chain(self._work, self._metrics)
+        resources.callback(self._chain.close)
+        outcome.open_s = time.monotonic() - started_s
+        outcome.notes = list(self._chain.notes)
+
+    def run(self, watch: Watch, interrupts: Interrupts) -> None:
+        watched_s = 0.0
+        while self._chain.open_cameras and interrupts.count < 2:
+            if interrupts.count and self._outcome.status == "finished":
+                self._outcome.status = "interrupted"
+                for source in self._sources:
+                    source.stop()
+            for source in self._sources:
+                message = None if source.ended else source.next()
+                self._release(self._chain.poll() if message is None else self._chain.push(message))
+            if time.monotonic() - watched_s > WATCH_S:
+                watched_s = time.monotonic()
+                watch(self._metrics.snapshot())
+        self._metrics.set("roadtally_cpu_seconds_total", time.process_time(), worker=self._work.name)
+        self._outcome.values = self._metrics.snapshot()
+        watch(self._outcome.values)
+
+    def _release(self, messages: list[Message]) -> None:
+        for message in messages:
+            if not isinstance(message, EndOfStream):
+                self._pools[message.frame.camera].give_back(message.frame.epoch, message.frame.slot)

@@ -1,0 +1,150 @@
+"""A run from configuration to results: look at the sources, plan, run, fold the events, write what belongs beside."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from math import hypot
+from pathlib import Path
+
+import msgspec
+
+from stream import __version__
+from stream.config import Config
+from stream.errors import OutputError, RoadtallyError, SourceError
+from stream.inline import run_inline
+from stream.outcome import Interrupts, Outcome, Watch
+from stream.sinks.events import STORE
+from stream.sinks.tracks import TRACKS
+from stream.sinks.video import VIDEO
+from stream.store import Store
+from stream.summary import CROSSINGS, Summary, summarise, write_crossings
+from stream.supervisor import run_workers
+from stream.topology import Endpoint, Plan, make_plan
+from stream.transport.addresses import IpcAddresses, TcpAddresses
+from stream.video import VideoInfo, probe
+
+RUN = "run.json"
+OWN_FILES = (STORE, f"{STORE}-wal", f"{STORE}-shm", CROSSINGS, TRACKS, VIDEO, RUN)
+LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run gives back to its caller."""
+
+    outcome: Outcome
+    summary: Summary
+    paths: list[Path]
+
+    @property
+    def exit_code(self) -> int:
+        """0 only when everything that was there was seen."""
+        if self.outcome.error is not None:
+            return self.outcome.error.exit_code
+        if self.outcome.status == "interrupted":
+            return 130
+        lost = any(b.problems or b.in_flight for b in self.summary.balances)
+        return SourceError.exit_code if lost else 0
+
+
+def look(config: Config) -> dict[str, VideoInfo]:
+    """A look at every source. Raises SourceError with the problems of all of them."""
+    infos, problems = {}, []
+    for camera in config.cameras:
+        try:
+            infos[camera.name] = probe(camera.source)
+        except SourceError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise SourceError(f"{len(problems)} sources", "\n".join(str(problem) for problem in problems))
+    return infos
+
+
+@contextmanager
+def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
+    """The plan, with a private folder for its sockets while the context lasts."""
+    run = secrets.token_hex(4)
+    if config.placement.mode == "tcp":
+        yield make_plan(config, infos, TcpAddresses(config.placement.bind, config.placement.port), run)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"roadtally-{run}-") as folder:
+        addresses: Endpoint = IpcAddresses(Path(folder))
+        yield make_plan(config, infos, addresses, run)
+
+
+def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> Report:
+    """Run a plan. Errors that end the run are in the report; only an unwritable folder is raised at once."""
+    folder = Path(plan.folder)
+    _prepare(folder, config)
+    run = run_inline if plan.inline else run_workers
+    outcome = run(plan, watch, interrupts)
+    store = Store(folder / STORE)
+    store.end_run(outcome.status)
+    store.close()
+    diagonals = {camera.name: hypot(camera.scene.width, camera.scene.height) for camera in plan.cameras}
+    summary = summarise(folder, diagonals)
+    paths = [write_crossings(folder, summary.crossings), folder / STORE, _write_run(folder, config, plan, outcome)]
+    for camera in plan.cameras:
+        paths += [path for name in (TRACKS, VIDEO) if (path := Path(camera.folder) / name).exists()]
+    return Report(outcome, summary, paths)
+
+
+def _prepare(folder: Path, config: Config) -> None:
+    """Make the folder; results of a run before are moved to `previous/`, so that nothing is lost by repeating."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        old = [path for name in OWN_FILES for path in (folder / name, *folder.glob(f"*/{name}")) if path.exists()]
+        old = [path for path in old if "previous" not in path.relative_to(folder).parts]
+        if old:
+            shutil.rmtree(folder / "previous", ignore_errors=True)
+        for path in old:
+            target = folder / "previous" / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    except OSError as error:
+        raise OutputError(str(folder), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
+    store = Store(folder / STORE)
+    store.begin_run(__version__, config.model_dump_json())
+    store.close()
+
+
+def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Path:
+    """run.json: the resolved configuration, versions and timings."""
+    error: RoadtallyError | None = outcome.error
+    document = {
+        "roadtally": __version__,
+        "status": outcome.status,
+        "error": str(error) if error else None,
+        "finished_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "notes": outcome.notes,
+        "wall_s": round(outcome.wall_s, 3),
+        "open_s": round(outcome.open_s, 3),
+        "metrics": {key: round(value, 4) for key, value in sorted(outcome.values.items())},
+        "config": config.model_dump(mode="json"),
+        "cameras": [msgspec.to_builtins(camera) for camera in plan.cameras],
+    }
+    path = folder / RUN
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    except OSError as failed:
+        raise OutputError(str(path), f"cannot be written: {failed.strerror}", "free some disk") from failed
+    return path
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None

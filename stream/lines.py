@@ -1,0 +1,99 @@
+"""Counting lines as numbers: which side, how far along, whether one can be crossed, and where one would be good."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from stream.scene import Line, Scene
+
+BORDER_SHARE = 0.02  # of the picture: boxes stop at the border, so an anchor does not get past a line nearer than this
+LEAST_LENGTH_PX = 8.0
+
+
+class LineSet:
+    """Several lines as arrays, to measure many points against all of them at once."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = tuple(lines)
+        ends = np.array([(line.x1, line.y1, line.x2, line.y2) for line in lines], np.float64).reshape(-1, 4)
+        along = ends[:, 2:] - ends[:, :2]
+        self.length_px = np.hypot(along[:, 0], along[:, 1])
+        self._start = ends[:, :2]
+        self._along = along / self.length_px[:, None]
+        self._across = np.stack([-self._along[:, 1], self._along[:, 0]], axis=1)  # to the walker's right
+        self._offset = (self._across * self._start).sum(axis=1)[:, None]
+
+    def distance(self, xy: np.ndarray) -> np.ndarray:
+        """px to the right (+) or left (-) of each endless line: xy f64 (2, N) -> (lines, N)."""
+        return self._across @ xy - self._offset
+
+    def beyond(self, line: int, xy: np.ndarray) -> float:
+        """How far a point (2,) on the endless line lies beyond the nearer end, px; negative between the ends."""
+        at = float((xy - self._start[line]) @ self._along[line])
+        return max(-at, at - float(self.length_px[line]))
+
+
+def check_line(line: Line, scene: Scene) -> str | None:
+    """Why the line cannot be crossed in this picture, or None when it can."""
+    ends = ((line.x1, line.y1), (line.x2, line.y2))
+    if not all(math.isfinite(value) for end in ends for value in end):
+        return "its ends must be finite numbers"
+    for x, y in ends:
+        if not (0 <= x <= scene.width and 0 <= y <= scene.height):
+            return f"its end ({x:g}, {y:g}) lies outside the picture of {scene.width}x{scene.height}"
+    length = math.dist(*ends)
+    if length < LEAST_LENGTH_PX:
+        return f"it is {length:.1f} pixels long and needs at least {LEAST_LENGTH_PX:g}"
+    borders = (
+        ("left", line.x1, line.x2, scene.width),
+        ("right", scene.width - line.x1, scene.width - line.x2, scene.width),
+        ("top", line.y1, line.y2, scene.height),
+        ("bottom", scene.height - line.y1, scene.height - line.y2, scene.height),
+    )
+    for border, a, b, size in borders:
+        if max(a, b) < BORDER_SHARE * size:
+            return (
+                f"it lies within {BORDER_SHARE * size:.0f} pixels of the {border} border, where boxes stop,"
+                " so nothing gets past it"
+            )
+    return None
+
+
+def suggest_line(paths: Sequence[np.ndarray], width: int, height: int) -> Line:
+    """A line across the dominant flow, where the most paths pass: paths of f64 (n, 2) anchor points, in order.
+
+    Of the moving paths the main axis of motion is taken (doubled angles, so that opposite directions add up); the line
+    stands at a right angle to it, where most paths pass from one side to the other, and spans them with some room.
+    Without moving paths: across the middle of the picture.
+    """
+    long_paths = [path for path in paths if len(path) > 1 and np.ptp(path, axis=0).max() > 0.05 * max(width, height)]
+    if not long_paths:
+        return Line("A", 0.0, height / 2, float(width), height / 2)
+    moves = np.array([path[-1] - path[0] for path in long_paths])
+    double = 2 * np.arctan2(moves[:, 1], moves[:, 0])
+    weight = np.hypot(moves[:, 0], moves[:, 1])
+    axis = 0.5 * math.atan2((weight * np.sin(double)).sum(), (weight * np.cos(double)).sum())
+    flow, across = np.array([math.cos(axis), math.sin(axis)]), np.array([-math.sin(axis), math.cos(axis)])
+    spans = np.sort(np.array([(path[[0, -1]] @ flow) for path in long_paths]), axis=1)
+    at = _deepest(spans)
+    passing = [path for path, (low, high) in zip(long_paths, spans, strict=True) if low <= at <= high]
+    sideways = np.array([path[np.abs(path @ flow - at).argmin()] @ across for path in passing])
+    room = 0.1 * max(width, height)
+    a, b = (_clip(at * flow + side * across, width, height) for side in (sideways.min() - room, sideways.max() + room))
+    return Line("A", *(round(float(value), 1) for value in (*a, *b)))
+
+
+def _deepest(spans: np.ndarray) -> float:
+    """The middle of the place that lies in the most spans: (N, 2) sorted low, high."""
+    cuts = np.unique(spans)
+    middles = (cuts[:-1] + cuts[1:]) / 2 if len(cuts) > 1 else cuts
+    depth = ((spans[:, :1] <= middles) & (middles <= spans[:, 1:])).sum(axis=0)
+    best = np.flatnonzero(depth == depth.max())
+    return float(middles[best[len(best) // 2]])
+
+
+def _clip(point: np.ndarray, width: int, height: int) -> np.ndarray:
+    return np.clip(point, [0, 0], [width, height])

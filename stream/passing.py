@@ -1,0 +1,58 @@
+"""A passage of a track over a line before it is counted, and whether two passages were one vehicle's."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from stream.association import doubles
+from stream.messages import LABELS, Crossing
+
+
+class Passing(msgspec.Struct, frozen=True):
+    """A track's anchor went over a line."""
+
+    line: int  # index into the scene's lines
+    track_id: int
+    sign: int  # +1: in, -1: out
+    seq: int
+    pts_s: float
+    x: float
+    y: float
+    label: int
+    box: tuple[float, float, float, float]  # xyxy at that moment, px
+    velocity: tuple[float, float]  # px/s
+
+    def crossing(self, camera: str, line: str) -> Crossing:
+        """The event that is counted."""
+        direction = "in" if self.sign > 0 else "out"
+        return Crossing(
+            camera,
+            line,
+            direction,
+            self.track_id,
+            LABELS[self.label],
+            self.seq,
+            self.pts_s,
+            float(self.x),
+            float(self.y),
+        )
+
+
+def same_vehicle(a: Passing, b: Passing, least_iou: float) -> bool:
+    """Whether two tracks that crossed one line in one direction were boxes of one road user.
+
+    Each box is moved along to the moment of the other; they are the same when they would cover each other, or when a
+    person would sit on a two-wheeler. A track that crosses again after a U-turn is not its own double.
+    """
+    if a.line != b.line or a.sign != b.sign or a.track_id == b.track_id:
+        return False
+    return _covers(a, b, least_iou) or _covers(b, a, least_iou)
+
+
+def _covers(a: Passing, b: Passing, least_iou: float) -> bool:
+    """Whether a's box, moved to the moment of b, is a double of b's box."""
+    wait_s = b.pts_s - a.pts_s
+    moved = np.array(a.box) + wait_s * np.array(a.velocity * 2)
+    label_a, label_b = np.array([a.label]), np.array([b.label])
+    return bool(doubles(moved[:, None], label_a, np.array(b.box)[:, None], label_b, least_iou)[0, 0])

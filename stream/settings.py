@@ -1,0 +1,104 @@
+"""Every knob of the tracker and the counter, with its unit. The defaults are meant for every scene.
+
+Lengths are in box heights (or box sizes, where said), times in seconds of pts, so that neither the resolution nor the
+frame rate of the camera changes their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Variant = Literal["default", "sort", "bytetrack", "ocsort"]
+
+
+class TrackerSettings(BaseModel):
+    """How detections become tracks. `preset` gives the published trackers as values of these same fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confident_score: float = Field(0.4, ge=0, le=1, description="Detections at or above this are associated first.")
+    weak_score: float = Field(
+        0.1, ge=0, le=1, description="Detections below this are ignored; those between rescue tracks."
+    )
+    birth_score: float = Field(0.4, ge=0, le=1, description="A detection needs this much to begin a track.")
+    gate: float = Field(0.15, ge=0, lt=1, description="Least (buffered) IoU of a confident detection with its track.")
+    weak_gate: float = Field(0.3, ge=0, lt=1, description="The same for a weak detection.")
+    buffer_sigmas: float = Field(
+        1.0,
+        ge=0,
+        description="Boxes grow by this many standard deviations of the predicted place before IoU; 0: plain IoU.",
+    )
+    buffer_limit: float = Field(0.7, ge=0, description="Boxes never grow by more than this, in box heights.")
+    class_aware: bool = Field(True, description="A person never becomes a truck; car, bus and truck may flicker.")
+    momentum: float = Field(0.2, ge=0, le=1, description="Weight of the direction of motion where tracks compete.")
+    recover: bool = Field(
+        True, description="Look for a lost track where it was last seen, not only where it should be."
+    )
+    reupdate: bool = Field(
+        True, description="After a gap, correct the velocity by the straight path between observations."
+    )
+    confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
+    confirm_evidence: float = Field(
+        1.0, ge=0, description="Sum of detection scores that a track needs to be confirmed."
+    )
+    trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
+    coast_s: float = Field(1.2, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
+    coast_passes: int = Field(
+        2, ge=0, description="No track ends before it was missed in more detector passes than this."
+    )
+    duplicate_iou: float = Field(
+        0.55, gt=0, le=1, description="No birth on a detection that overlaps a seen track so much."
+    )
+    box_noise: float = Field(0.05, gt=0, description="Standard deviation of a detected box, in box heights.")
+    place_noise: float = Field(1.5, gt=0, description="Change of velocity in one second, box heights per second.")
+    size_noise: float = Field(
+        0.5, gt=0, description="Change of the growth of the box in one second, box heights per second."
+    )
+    birth_speed: float = Field(
+        8.0, gt=0, description="Standard deviation of the unknown first velocity, box heights per second."
+    )
+    birth_growth: float = Field(0.7, gt=0, description="The same for the growth of the box, box heights per second.")
+
+
+class CountingSettings(BaseModel):
+    """When a track has crossed a line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    anchor: Literal["ground", "centre"] = Field(
+        "ground", description="The point of the box that crosses: bottom centre or centre."
+    )
+    margin: float = Field(
+        0.2, ge=0, description="Beyond the line by this share of the box size (√area) a track is settled."
+    )
+    margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
+    settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
+    end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
+    bridge_s: float = Field(
+        0.5, ge=0, description="A track born behind or lost before the line is prolonged by so much, seconds."
+    )
+    duplicate_overlap: float = Field(
+        0.4, gt=0, le=1, description="Two crossings whose boxes overlap so much are one vehicle."
+    )
+
+
+def preset(variant: Variant) -> TrackerSettings:
+    """The settings of a published tracker, or our own: Bewley et al. 2016 (SORT), Zhang et al. 2022 (ByteTrack), Cao et al.
+    2023 (OC-SORT)."""
+    plain: dict[str, object] = {
+        "buffer_sigmas": 0.0,
+        "class_aware": False,
+        "momentum": 0.0,
+        "recover": False,
+        "reupdate": False,
+    }
+    changes: dict[Variant, dict[str, object]] = {
+        "default": {},
+        "sort": plain | {"weak_score": 0.4, "gate": 0.3, "coast_s": 0.3, "confirm_hits": 3, "confirm_evidence": 0.0},
+        "bytetrack": plain | {"gate": 0.2, "weak_gate": 0.5, "confirm_evidence": 0.0},
+        "ocsort": plain
+        | {"weak_score": 0.4, "gate": 0.3, "momentum": 0.2, "recover": True, "reupdate": True, "confirm_hits": 3},
+    }
+    return TrackerSettings.model_validate(changes[variant])

@@ -1,0 +1,92 @@
+"""Events: crossings, road users and the ledger of one camera into the store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from stream.cameras import CameraPlan
+from stream.ledger import Ledger
+from stream.messages import LABELS, Counted, EndOfStream, Tracks
+from stream.store import RoadUser, Store
+
+COMMIT_S = 0.5  # at most so much is lost to a kill
+PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
+STORE = "events.sqlite"
+
+
+class _Life:
+    """A confirmed track while it lives."""
+
+    __slots__ = ("label", "last_pts_s", "path")
+
+    def __init__(self, pts_s: float, x: float, y: float) -> None:
+        self.path = [(pts_s, x, y)]
+        self.last_pts_s, self.label = pts_s, 0
+
+
+class Events:
+    """The event log of one camera."""
+
+    def __init__(self, camera: CameraPlan, store: Store) -> None:
+        self._camera, self._store = camera.name, store
+        self._ledger = Ledger(camera.name)
+        self._lives: dict[int, _Life] = {}
+        self._step_px = PATH_STEP * camera.scene.width
+        self._committed_s = time.monotonic()
+
+    @classmethod
+    def open(cls, camera: CameraPlan, run_folder: Path) -> Events:
+        return cls(camera, Store(run_folder / STORE))
+
+    def write(self, counted: Counted) -> None:
+        self._ledger.observe(counted.frame)
+        self._follow(counted.frame.pts_s, counted.tracks)
+        if counted.crossings:
+            self._store.add_crossings(counted.crossings)
+        if time.monotonic() - self._committed_s > COMMIT_S:
+            self._commit()
+
+    def end(self, end: EndOfStream) -> None:
+        self._ledger.end(end)
+        self._store.add_crossings(end.crossings)
+        for problem in end.problems:
+            self._store.note(self._camera, "damage", problem)
+
+    def close(self) -> None:
+        for track_id in list(self._lives):
+            self._end_user(track_id)
+        self._commit()
+        self._store.close()
+
+    def _commit(self) -> None:
+        self._store.set_balance(self._ledger.balance())
+        self._store.commit()
+        self._committed_s = time.monotonic()
+
+    def _follow(self, pts_s: float, tracks: Tracks) -> None:
+        shown = np.flatnonzero(tracks.confirmed & tracks.observed)
+        for row in shown:
+            x1, _, x2, y2 = tracks.xyxy[row].tolist()
+            x, y = (x1 + x2) / 2, y2
+            track_id = int(tracks.track_id[row])
+            life = self._lives.get(track_id)
+            if life is None:
+                life = self._lives[track_id] = _Life(pts_s, x, y)
+            elif abs(x - life.path[-1][1]) + abs(y - life.path[-1][2]) > self._step_px:
+                life.path.append((pts_s, x, y))
+            life.last_pts_s, life.label = pts_s, int(tracks.label[row])
+        for track_id in tracks.ended.tolist():
+            self._end_user(track_id)
+
+    def _end_user(self, track_id: int) -> None:
+        life = self._lives.pop(track_id, None)
+        if life is None:
+            return
+        first_pts_s = life.path[0][0]
+        label = LABELS[life.label]
+        self._store.add_user(
+            RoadUser(self._camera, track_id, label, first_pts_s, life.last_pts_s, tuple(life.path))
+        )

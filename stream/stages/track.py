@@ -1,0 +1,47 @@
+"""Track: detections in, tracks and crossings out. One tracker and one counter a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from stream.counting import Counter
+from stream.messages import Counted, Detected, EndOfStream, Message
+from stream.metrics import Metrics
+from stream.settings import CountingSettings, TrackerSettings
+from stream.topology import WorkerPlan
+from stream.tracking import Tracker
+
+
+class Track:
+    """The trackers and counters of all cameras of one worker."""
+
+    notes: tuple[str, ...] = ()
+    wait_s: float | None = None
+
+    def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
+        tracker = TrackerSettings.model_validate(work.tracker)
+        counting = CountingSettings.model_validate(work.counting)
+        self._trackers = {camera.name: Tracker(tracker) for camera in work.cameras}
+        self._counters = {camera.name: Counter(camera.scene, counting) for camera in work.cameras}
+        self._metrics = metrics
+
+    def process(self, message: Message) -> Iterable[Message]:
+        if isinstance(message, EndOfStream):
+            crossings = self._counters[message.camera].finish()
+            return [msgspec.structs.replace(message, crossings=crossings)]
+        assert isinstance(message, Detected)
+        frame = message.frame
+        tracks = self._trackers[frame.camera].update(message.detections, frame.pts_s)
+        crossings = self._counters[frame.camera].update(frame, tracks)
+        for crossing in crossings:
+            self._metrics.count("roadtally_crossings_total", camera=frame.camera, label=crossing.label)
+        self._metrics.set("roadtally_tracks", len(tracks), camera=frame.camera)
+        return [Counted(frame, tracks, crossings, message.yuv)]
+
+    def poll(self) -> Iterable[Message]:
+        return ()
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,119 @@
+"""The store of a run: SQLite in WAL mode, so that it can be read while the run goes on and survives a kill.
+
+    runs       one row: when, which version, the configuration, how it ended
+    crossings  one row an event; its key makes storing it twice the same as once
+    users      one row a road user: class, first and last time, path
+    ledger     one row a camera: the account of every frame
+    notes      what happened besides: damage, skips, restarts
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from stream.errors import OutputError
+from stream.ledger import Balance
+from stream.messages import Crossing
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (started_utc REAL, finished_utc REAL, version TEXT, config TEXT, status TEXT);
+CREATE TABLE IF NOT EXISTS crossings (key TEXT PRIMARY KEY, camera TEXT, line TEXT, direction TEXT, track_id INTEGER,
+    label TEXT, seq INTEGER, pts_s REAL, x REAL, y REAL);
+CREATE TABLE IF NOT EXISTS users (camera TEXT, track_id INTEGER, label TEXT, first_pts_s REAL, last_pts_s REAL,
+    path BLOB, PRIMARY KEY (camera, track_id));
+CREATE TABLE IF NOT EXISTS ledger (camera TEXT PRIMARY KEY, decoded INTEGER, detected INTEGER, predicted INTEGER,
+    quiet INTEGER, skipped TEXT, in_flight INTEGER, problems TEXT);
+CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT);
+"""
+
+Path3 = tuple[tuple[float, float, float], ...]
+
+
+class RoadUser(msgspec.Struct, frozen=True):
+    """One confirmed track from birth to end. path: (pts_s, x, y) of its ground point, thinned."""
+
+    camera: str
+    track_id: int
+    label: str
+    first_pts_s: float
+    last_pts_s: float
+    path: Path3
+
+
+_PATH = msgspec.msgpack.Decoder(Path3)
+
+
+class Store:
+    """An open store. Writes are committed by commit(); errors of the disk become OutputError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def begin_run(self, version: str, config: str) -> None:
+        self._write("INSERT INTO runs VALUES (?, NULL, ?, ?, 'running')", [(time.time(), version, config)])
+
+    def end_run(self, status: str) -> None:
+        self._write("UPDATE runs SET finished_utc = ?, status = ?", [(time.time(), status)])
+
+    def add_crossings(self, crossings: Iterable[Crossing]) -> None:
+        rows = [(c.key, *msgspec.structs.astuple(c)) for c in crossings]
+        self._write("INSERT OR IGNORE INTO crossings VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+
+    def add_user(self, user: RoadUser) -> None:
+        *head, path = msgspec.structs.astuple(user)
+        self._write("INSERT OR REPLACE INTO users VALUES (?,?,?,?,?,?)", [(*head, msgspec.msgpack.encode(path))])
+
+    def set_balance(self, b: Balance) -> None:
+        skipped, problems = msgspec.json.encode(b.skipped), msgspec.json.encode(b.problems)
+        row = (b.camera, b.decoded, b.detected, b.predicted, b.quiet, skipped, b.in_flight, problems)
+        self._write("INSERT OR REPLACE INTO ledger VALUES (?,?,?,?,?,?,?,?)", [row])
+
+    def note(self, camera: str, kind: str, text: str) -> None:
+        self._write("INSERT INTO notes VALUES (?,?,?,?)", [(time.time(), camera, kind, text)])
+
+    def commit(self) -> None:
+        try:
+            self._db.commit()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def crossings(self) -> list[Crossing]:
+        """All crossings in order of time."""
+        columns = ", ".join(Crossing.__struct_fields__)
+        rows = self._db.execute(f"SELECT {columns} FROM crossings ORDER BY pts_s, camera, line, track_id")  # noqa: S608
+        return [Crossing(*row) for row in rows]
+
+    def users(self) -> list[RoadUser]:
+        rows = self._db.execute("SELECT * FROM users ORDER BY camera, track_id")
+        return [RoadUser(*row[:-1], path=_PATH.decode(row[-1])) for row in rows]
+
+    def balances(self) -> list[Balance]:
+        rows = self._db.execute("SELECT * FROM ledger ORDER BY camera")
+        return [
+            Balance(*row[:5], msgspec.json.decode(row[5]), row[6], tuple(msgspec.json.decode(row[7]))) for row in rows
+        ]
+
+    def close(self) -> None:
+        self.commit()
+        self._db.close()
+
+    def _write(self, statement: str, rows: list[tuple]) -> None:
+        try:
+            self._db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.Error) -> OutputError:
+        return OutputError(str(self._path), f"cannot be written: {error}", "is the disk full, or the folder read-only?")

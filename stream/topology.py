@@ -1,0 +1,146 @@
+"""From a configuration to workers, edges and rings. Pure: opens nothing, so `roadtally check` shows what would run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.contract import DetectorSpec
+from stream.cameras import CameraPlan, plan_camera
+from stream.config import STAGES, Config, PlacementConfig
+from stream.errors import ConfigError
+from stream.transport.ring import RingSpec
+from stream.video import VideoInfo
+
+Endpoint = Callable[[str, str], str]
+"""(name of a socket, host or "") -> its address; the caller knows which transport and which ports are free."""
+
+
+class WorkerPlan(msgspec.Struct, frozen=True):
+    """Everything one worker needs: plain values, so it can be sent to another host."""
+
+    name: str
+    stages: tuple[str, ...]
+    cameras: tuple[CameraPlan, ...]
+    inlet: str | None  # address it binds for its messages; None: it decodes
+    outlets: dict[str, str]  # camera -> address of the next worker; empty: the last one
+    sends_pixels: bool  # over the outlets, as message parts
+    credits_in: str | None  # the decoder binds this
+    credits_out: dict[str, str]  # camera -> where the last reader of pixels returns slots
+    rings: tuple[RingSpec, ...]  # shared memory it maps, named after the camera
+    slots: int
+    detector: DetectorSpec
+    max_wait_ms: float
+    tracker: dict[str, Any]
+    counting: dict[str, Any]
+    folder: str
+    video: bool
+    host: str = ""  # another host, where a person starts it
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A whole run."""
+
+    cameras: tuple[CameraPlan, ...]
+    workers: tuple[WorkerPlan, ...]
+    rings: tuple[RingSpec, ...]
+    control: str
+    folder: str
+    inline: bool
+
+    @property
+    def shared_bytes(self) -> int:
+        """Shared memory that all rings take together."""
+        return sum(ring.total_bytes for ring in self.rings)
+
+
+def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint, run: str) -> Plan:
+    """infos: what a look at each source gave, by camera name; run: keeps the rings of two runs apart.
+    Raises ConfigError with the problems of all cameras."""
+    cameras = _plan_cameras(config, infos)
+    place = config.placement
+    handles = place.mode == "processes"
+    rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
+    spec = _detector_spec(config, cameras)
+    groups = (STAGES,) if place.mode == "inline" else place.workers
+    last = _last_pixel_group(groups, config.output.video)
+    names = [_worker_names(place, group, cameras) for group in range(len(groups))]
+    workers = []
+    for group, stages in enumerate(groups):
+        for name in sorted(set(names[group].values())):
+            mine = tuple(c for c in cameras if names[group][c.name] == name)
+            host = place.remote.get(group, "")
+            onward = names[group + 1] if group + 1 < len(names) else {}
+            onward_host = place.remote.get(group + 1, "")
+            returns = group == last and group > 0
+            workers.append(
+                WorkerPlan(
+                    name=name,
+                    stages=stages,
+                    cameras=mine,
+                    inlet=endpoint(name, host) if group else None,
+                    outlets={c.name: endpoint(onward[c.name], onward_host) for c in mine} if onward else {},
+                    sends_pixels=not handles and group < last,
+                    credits_in=endpoint(f"credits-{mine[0].name}", "") if group == 0 and last > 0 else None,
+                    credits_out={c.name: endpoint(f"credits-{c.name}", "") for c in mine} if returns else {},
+                    rings=tuple(rings[c.name] for c in mine) if handles and group <= last else (),
+                    slots=place.slots,
+                    detector=spec,
+                    max_wait_ms=config.detector.max_wait_ms,
+                    tracker=config.tracker.model_dump(mode="json"),
+                    counting=config.counting.model_dump(mode="json"),
+                    folder=str(config.output.dir),
+                    video=config.output.video,
+                    host=host,
+                )
+            )
+    used = tuple(rings.values()) if handles else ()
+    return Plan(cameras, tuple(workers), used, endpoint("control", ""), str(config.output.dir), place.mode == "inline")
+
+
+def _plan_cameras(config: Config, infos: Mapping[str, VideoInfo]) -> tuple[CameraPlan, ...]:
+    cameras, problems = [], []
+    for camera in config.cameras:
+        try:
+            cameras.append(plan_camera(config, camera, infos[camera.name]))
+        except ConfigError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ConfigError("configuration", "\n".join(str(problem) for problem in problems))
+    return tuple(cameras)
+
+
+def _detector_spec(config: Config, cameras: tuple[CameraPlan, ...]) -> DetectorSpec:
+    wanted = config.detector
+    return DetectorSpec(
+        model=wanted.model,
+        input_hw=tuple(sorted({camera.letterbox.input_hw for camera in cameras})),
+        engine=wanted.engine,
+        precision=wanted.precision,
+        max_batch=wanted.batch,
+        score=wanted.score,
+        threads=wanted.threads,
+    )
+
+
+def _last_pixel_group(groups: tuple[tuple[str, ...], ...], video: bool) -> int:
+    """The group after which no stage reads pixels: the recorder's, or the detector's when nothing is drawn."""
+    reader = "record" if video else "detect"
+    return next(group for group, stages in enumerate(groups) if reader in stages)
+
+
+def _worker_names(place: PlacementConfig, group: int, cameras: tuple[CameraPlan, ...]) -> dict[str, str]:
+    """Camera -> its worker in this group: cameras are dealt out, frames never are, so order is kept."""
+    if place.mode == "inline":
+        return {camera.name: "inline" for camera in cameras}
+    if group == 0:
+        count = len(cameras)
+    else:
+        count = place.detectors if "detect" in place.workers[group] else 1
+    label = "+".join(place.workers[group])
+    return {c.name: f"{label}-{i % count}" if count > 1 else label for i, c in enumerate(cameras)}

@@ -1,0 +1,257 @@
+"""Detections in, tracks out: one camera, one table, no loop over tracks.
+
+A frame takes five steps: every track is predicted to the time of the frame; confident detections are associated with
+confirmed tracks; weak ones rescue those left over (Zhang et al., ByteTrack, ECCV 2022); tracks on trial and lost tracks
+get what remains; unclaimed confident detections are born as tracks on trial. Motion between competing tracks and the
+correction after a gap follow the observations rather than the prediction (Cao et al., OC-SORT, CVPR 2023).
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from stream import association, kalman
+from stream.messages import LABELS, Detections, Tracks
+from stream.settings import TrackerSettings
+
+# Rows of the table of tracks: one column a track, so that a birth or a death is one copy.
+MEAN = slice(0, 8)
+COV = slice(8, 14)
+SEEN_BOX = slice(14, 18)  # cx, cy, w, h of the last observation, px
+VOTES = slice(18, 18 + len(LABELS))  # sum of scores by class
+SEEN_S, SCORE, EVIDENCE, HITS, MISSES, CONFIRMED = range(24, 30)
+ROWS = 30
+
+
+class Tracker:
+    """The tracks of one camera.
+
+    rejected: detections refused so far because their box was inverted, without area, or not finite.
+    """
+
+    def __init__(self, settings: TrackerSettings) -> None:
+        self.settings = settings
+        self.rejected = 0
+        self._table = np.zeros((ROWS, 0))
+        self._id = np.zeros(0, np.int64)
+        self._next_id = 1
+        self._clock_s: float | None = None
+
+    def update(self, detections: Detections | None, pts_s: float) -> Tracks:
+        """The tracks after a frame at pts_s; None: the detector did not look at it, so tracks are only predicted.
+
+        Time that stands still or runs backwards moves nothing; the tracker goes on from the new time.
+        """
+        self._predict(pts_s)
+        if detections is None:
+            return self._tracks(np.zeros(len(self._id), bool), self._id[:0])
+        ended = self._expire(pts_s)
+        box, score, label = self._accept(detections)
+        i, j = self._associate(box, score, label)
+        self._observe(i, box[:, j], score[j], label[j], pts_s)
+        seen = np.zeros(len(self._id), bool)
+        seen[i] = True
+        free = score >= self.settings.birth_score
+        free[j] = False
+        if free.any():
+            born = self._give_birth(box[:, free], score[free], label[free], pts_s)
+            seen = np.concatenate([seen, np.ones(born, bool)])
+        return self._tracks(seen, ended)
+
+    def reset(self) -> Tracks:
+        """End every track: nothing is left but the ids that ended. Ids are not used again."""
+        ended = self._id
+        self._table, self._id, self._clock_s = self._table[:, :0], self._id[:0], None
+        return self._tracks(np.zeros(0, bool), ended)
+
+    def state(self) -> bytes:
+        """Everything that `restore` needs to go on from here, as msgpack."""
+        return msgspec.msgpack.encode(
+            (self._table.tobytes(), self._id.tobytes(), self._next_id, self._clock_s, self.rejected)
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned. Raises msgspec.DecodeError or ValueError on other bytes."""
+        table, ids, self._next_id, self._clock_s, self.rejected = msgspec.msgpack.decode(
+            state, type=tuple[bytes, bytes, int, float | None, int]
+        )
+        self._id = np.frombuffer(ids, np.int64).copy()
+        self._table = np.frombuffer(table).reshape(ROWS, len(self._id)).copy()
+
+    def _predict(self, pts_s: float) -> None:
+        dt_s = 0.0 if self._clock_s is None else pts_s - self._clock_s
+        self._clock_s = pts_s
+        if dt_s < 0:
+            self._table[SEEN_S] += dt_s
+        elif dt_s > 0 and len(self._id):
+            mean, cov = self._belief()
+            s = self.settings
+            height = mean[0, 1, 1]
+            kalman.predict(mean, cov, dt_s, np.array([[s.place_noise**2], [s.size_noise**2]]) * (height * height))
+            np.maximum(mean[0, 1], 1.0, out=mean[0, 1])  # a shrinking box never inverts
+
+    def _expire(self, pts_s: float) -> np.ndarray:
+        """Drop the tracks that were unseen for too long; the ids that ended."""
+        if not len(self._id):
+            return self._id
+        t, s = self._table, self.settings
+        patience_s = np.where(t[CONFIRMED] > 0, s.coast_s, s.trial_gap_s)
+        unseen_s = pts_s - t[SEEN_S]
+        stale = (unseen_s > patience_s) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
+        if not stale.any():
+            return self._id[:0]
+        ended = self._id[stale]
+        self._table, self._id = t[:, ~stale], self._id[~stale]
+        return ended
+
+    def _accept(self, detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The usable detections: box f64 (4, M) as x1, y1, x2, y2, score (M,), label (M,)."""
+        box = detections.xyxy.T.astype(np.float64)
+        sides = box[2:] - box[:2]
+        sound = ((sides > 0) & (sides < 1e6)).all(axis=0)  # false for NaN and infinity as well
+        keep = sound & (detections.score >= self.settings.weak_score)
+        self.rejected += len(sound) - int(np.count_nonzero(sound))
+        return box[:, keep], detections.score[keep].astype(np.float64), detections.label[keep]
+
+    def _associate(self, box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the tracks and of the detections that belong together."""
+        s, t = self.settings, self._table
+        none = np.zeros(0, np.intp)
+        if not len(self._id) or not len(score):
+            return none, none
+        mean, cov = self._belief()
+        place, half = mean[0, 0], mean[0, 1] / 2
+        corner = np.concatenate([place - half, place + half])
+        buffer = np.minimum(s.buffer_sigmas * np.sqrt(cov[0, 0]), s.buffer_limit * mean[0, 1, 1])
+        i, j = association.near_pairs(corner, 2 * buffer, box)
+        worth = association.buffered_iou(corner[:, i], box[:, j], buffer[i]) - s.gate
+        if s.class_aware:
+            worth -= association.flicker_cost(t[VOTES].argmax(axis=0)[i], label[j])
+        possible = worth > 0
+        i, j, worth = i[possible], j[possible], worth[possible]
+        worth = self._favour_momentum(i, j, worth, box)
+        weak, trial = (score < s.confident_score)[j], t[CONFIRMED, i] == 0
+        steady = ~trial
+        rescue = steady & weak & (worth > s.weak_gate - s.gate)
+        won = association.cascade(i, j, worth, (steady & ~weak, rescue, trial))
+        return self._recover(i[won], j[won], box, score, label)
+
+    def _favour_momentum(self, i: np.ndarray, j: np.ndarray, worth: np.ndarray, box: np.ndarray) -> np.ndarray:
+        """Where tracks compete for a detection, take from those it would make turn."""
+        at = association.contested(i, j) if self.settings.momentum and len(i) else i[:0]
+        if not len(at):
+            return worth
+        i, j = i[at], j[at]
+        mean, cov = self._belief()
+        velocity = mean[1, 0][:, i]
+        step = (box[:2, j] + box[2:, j]) / 2 - self._table[SEEN_BOX][:2, i]
+        speed2, step2 = (velocity**2).sum(axis=0), (step**2).sum(axis=0)
+        known = speed2 / (speed2 + 2 * cov[2, 0, i])  # a velocity that is mostly noise says nothing
+        moved = step2 / (step2 + (0.3 * mean[0, 1, 1, i]) ** 2)  # nor does a step within the jitter of the box
+        cosine = (velocity * step).sum(axis=0) / np.sqrt(speed2 * step2 + 1e-12)
+        worth[at] = np.maximum(worth[at] - self.settings.momentum * known * moved * (1 - cosine) / 2, 1e-6)
+        return worth
+
+    def _recover(
+        self, i: np.ndarray, j: np.ndarray, box: np.ndarray, score: np.ndarray, label: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Add pairs of lost tracks, at the place where they were last seen, with confident detections that are left."""
+        s, t = self.settings, self._table
+        lost = t[MISSES] > 0
+        lost[i] = False
+        free = score >= s.confident_score
+        free[j] = False
+        if not (s.recover and lost.any() and free.any()):
+            return i, j
+        tracks, found = np.flatnonzero(lost), np.flatnonzero(free)
+        seen, spare = t[SEEN_BOX][:, tracks], box[:, found]
+        corner = np.concatenate([seen[:2] - seen[2:] / 2, seen[:2] + seen[2:] / 2])
+        a, b = association.near_pairs(corner, np.zeros(len(tracks)), spare)
+        worth = association.buffered_iou(corner[:, a], spare[:, b], np.zeros(len(a))) - max(s.gate, s.weak_gate)
+        if s.class_aware:
+            worth -= association.flicker_cost(self._label()[tracks[a]], label[found[b]])
+        possible = worth > 0
+        a, b = a[possible], b[possible]
+        won = association.assign(a, b, worth[possible])
+        return np.concatenate([i, tracks[a[won]]]), np.concatenate([j, found[b[won]]])
+
+    def _observe(self, i: np.ndarray, box: np.ndarray, score: np.ndarray, label: np.ndarray, pts_s: float) -> None:
+        """Update the tracks i with their detections."""
+        t, s = self._table, self.settings
+        t[MISSES] += 1
+        if not len(i):
+            return
+        rows = t[:, i]
+        mean, cov = rows[MEAN].reshape(2, 2, 2, -1), rows[COV].reshape(3, 2, -1)
+        size = box[2:] - box[:2]
+        observed = np.stack([box[:2] + size / 2, size])
+        variance = (s.box_noise * mean[0, 1, 1]) ** 2
+        mean, cov = kalman.update(mean, cov, observed, variance)
+        gap = rows[MISSES] > 1
+        if s.reupdate and gap.any():
+            gap_s = np.maximum(pts_s - rows[SEEN_S, gap], 1e-3)
+            velocity = (observed[:, :, gap] - rows[SEEN_BOX].reshape(2, 2, -1)[:, :, gap]) / gap_s
+            mean[..., gap], cov[..., gap] = kalman.steer(
+                mean[..., gap], cov[..., gap], velocity, 2 * variance[gap] / gap_s**2
+            )
+        rows[MEAN], rows[COV] = mean.reshape(8, -1), cov.reshape(6, -1)
+        rows[SEEN_BOX] = observed.reshape(4, -1)
+        rows[VOTES][label, np.arange(len(i))] += score
+        rows[SEEN_S], rows[SCORE], rows[MISSES] = pts_s, score, 0
+        rows[EVIDENCE] += score
+        rows[HITS] += 1
+        rows[CONFIRMED] = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence) | (
+            rows[CONFIRMED] > 0
+        )
+        t[:, i] = rows
+
+    def _give_birth(self, box: np.ndarray, score: np.ndarray, label: np.ndarray, pts_s: float) -> int:
+        """Begin tracks on unclaimed detections that are no second box of a seen road user; how many were born."""
+        s = self.settings
+        best_first = np.argsort(-score, kind="stable")
+        box, score, label = box[:, best_first], score[best_first], label[best_first]
+        seen = self._table[MISSES] == 0
+        mean = self._belief()[0][0][..., seen]
+        others = np.concatenate([np.concatenate([mean[0] - mean[1] / 2, mean[0] + mean[1] / 2]), box], axis=1)
+        doubled = association.doubles(box, label, others, np.concatenate([self._label()[seen], label]), s.duplicate_iou)
+        n = len(score)
+        doubled[:, -n:] &= np.tri(n, k=-1, dtype=bool)  # among newborns the more certain stays
+        keep = ~doubled.any(axis=1)
+        box, score, label = box[:, keep], score[keep], label[keep]
+        n = len(score)
+        size = box[2:] - box[:2]
+        observed = np.stack([box[:2] + size / 2, size])
+        height2 = size[1] ** 2
+        speeds = np.array([[s.birth_speed**2], [s.birth_growth**2]])
+        mean, cov = kalman.begin(observed, s.box_noise**2 * height2, speeds * height2)
+        rows = np.zeros((ROWS, n))
+        rows[MEAN], rows[COV], rows[SEEN_BOX] = mean.reshape(8, n), cov.reshape(6, n), observed.reshape(4, n)
+        rows[VOTES][label, np.arange(n)] = score
+        rows[SEEN_S], rows[SCORE], rows[EVIDENCE], rows[HITS] = pts_s, score, score, 1
+        rows[CONFIRMED] = (s.confirm_hits <= 1) & (score >= s.confirm_evidence)
+        self._table = np.concatenate([self._table, rows], axis=1)
+        self._id = np.concatenate([self._id, np.arange(self._next_id, self._next_id + n)])
+        self._next_id += n
+        return n
+
+    def _belief(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of every track as views into the table, shaped as kalman wants them."""
+        return self._table[MEAN].reshape(2, 2, 2, -1), self._table[COV].reshape(3, 2, -1)
+
+    def _label(self) -> np.ndarray:
+        return self._table[VOTES].argmax(axis=0)
+
+    def _tracks(self, seen: np.ndarray, ended: np.ndarray) -> Tracks:
+        mean = self._belief()[0]
+        half = mean[0, 1] / 2
+        return Tracks(
+            track_id=self._id.copy(),
+            xyxy=np.concatenate([mean[0, 0] - half, mean[0, 0] + half]).T.astype(np.float32),
+            velocity=mean[1, 0].T.astype(np.float32),
+            label=self._label().astype(np.int16),
+            score=self._table[SCORE].astype(np.float32),
+            observed=seen,
+            confirmed=self._table[CONFIRMED] > 0,
+            ended=ended,
+        )

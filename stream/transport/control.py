@@ -1,0 +1,122 @@
+"""The control edge: the supervisor binds a ROUTER, every worker connects a DEALER.
+
+    worker                    supervisor
+    Hello          ->                        started, waiting for work
+                   <-         Assign         the worker's part of the plan
+    Ready          ->                        opened: models loaded, sockets bound
+                   <-         Go             every worker is ready
+    Beat           ->                        from the main loop, so that a stuck loop shows
+                   <-         Alive          every second, so that a worker notices a supervisor that is gone
+                   <-         Drain          stop taking in, finish what is in flight; or leave now
+    Done or Fault  ->                        the last word
+"""
+
+from __future__ import annotations
+
+import msgspec
+import zmq
+
+from stream.errors import KINDS, RoadtallyError
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    pid: int
+
+
+class Assign(msgspec.Struct, frozen=True, tag=True):
+    work: bytes  # a WorkerPlan; opaque here
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    notes: tuple[str, ...]  # one line each for the user: engine, precision
+
+
+class Go(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Beat(msgspec.Struct, frozen=True, tag=True):
+    values: dict[str, float]
+
+
+class Alive(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class Drain(msgspec.Struct, frozen=True, tag=True):
+    now: bool = False
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    values: dict[str, float]
+
+
+class Fault(msgspec.Struct, frozen=True, tag=True):
+    kind: str
+    where: str
+    what: str
+    fix: str
+
+    @classmethod
+    def of(cls, error: RoadtallyError) -> Fault:
+        return cls(type(error).__name__, error.where, error.what, error.fix)
+
+    def error(self) -> RoadtallyError:
+        return KINDS.get(self.kind, RoadtallyError)(self.where, self.what, self.fix)
+
+
+FromWorker = Hello | Ready | Beat | Done | Fault
+ToWorker = Assign | Go | Alive | Drain
+
+
+class ControlServer:
+    """The supervisor's end."""
+
+    def __init__(self, context: zmq.Context, endpoint: str) -> None:
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.set(zmq.LINGER, 500)
+        self.socket.set(zmq.ROUTER_HANDOVER, 1)  # a restarted worker keeps its name
+        self.socket.bind(endpoint)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(FromWorker)
+
+    def receive(self, timeout_s: float) -> tuple[str, FromWorker] | None:
+        """The next word of any worker, with the worker's name."""
+        if not self.socket.poll(int(timeout_s * 1000)):
+            return None
+        name, body = self.socket.recv_multipart()
+        return name.decode(), self._decoder.decode(body)
+
+    def send(self, worker: str, word: ToWorker) -> None:
+        self.socket.send_multipart([worker.encode(), self._encoder.encode(word)])
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class ControlClient:
+    """A worker's end."""
+
+    def __init__(self, context: zmq.Context, endpoint: str, name: str) -> None:
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.set(zmq.LINGER, 2000)
+        self.socket.set(zmq.IDENTITY, name.encode())
+        self.socket.connect(endpoint)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(ToWorker)
+
+    def receive(self, timeout_s: float = 0) -> ToWorker | None:
+        """The supervisor's next word, or None when none comes in time."""
+        if timeout_s and not self.socket.poll(int(timeout_s * 1000)):
+            return None
+        try:
+            word: ToWorker = self._decoder.decode(self.socket.recv(zmq.NOBLOCK))
+        except zmq.Again:
+            return None
+        return word
+
+    def send(self, word: FromWorker) -> None:
+        self.socket.send(self._encoder.encode(word))
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,208 @@
+"""The life of one worker: say hello, be assigned, open, run, drain, say the last word."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Protocol
+
+import msgspec
+import zmq
+
+from stream.chain import Chain
+from stream.errors import RoadtallyError, StageError
+from stream.messages import EndOfStream, Message
+from stream.metrics import Metrics
+from stream.stages.decode import Decode
+from stream.topology import WorkerPlan
+from stream.transport.control import Alive, Assign, Beat, ControlClient, Done, Drain, Fault, Go, Hello, Ready
+from stream.transport.edge import LOOK_MS, CreditInlet, CreditOutlet, Inlet, Outlet
+from stream.transport.ring import Ring, SlotPool, local_slots
+
+BEAT_S = 0.25
+SILENCE_S = 15.0  # without a word from the supervisor a worker leaves
+ASSIGN_S = 60.0
+GO_S = 180.0  # the slowest model load of any other worker
+
+
+class Intake(Protocol):
+    """Where a worker's messages come from: its inlet, or its own decoder."""
+
+    def take(self, wait_s: float) -> Message | None: ...
+
+    def stop(self) -> None: ...
+
+
+class InletIntake:
+    """Messages of the workers before this one."""
+
+    def __init__(self, inlet: Inlet, control: ControlClient) -> None:
+        self._inlet = inlet
+        self._poller = zmq.Poller()
+        self._poller.register(inlet.socket, zmq.POLLIN)
+        self._poller.register(control.socket, zmq.POLLIN)
+
+    def take(self, wait_s: float) -> Message | None:
+        message = self._inlet.receive()
+        if message is None and wait_s:
+            self._poller.poll(wait_s * 1000)
+            message = self._inlet.receive()
+        return message
+
+    def stop(self) -> None:
+        """Nothing to do: the decoders end their streams, and the ends arrive in band."""
+
+
+class DecodeIntake:
+    """Pictures of this worker's own cameras."""
+
+    def __init__(self, decode: Decode) -> None:
+        self._decode = decode
+
+    def take(self, wait_s: float) -> Message | None:
+        return None if self._decode.ended else self._decode.next()
+
+    def stop(self) -> None:
+        self._decode.stop()
+
+
+class Worker:
+    """One worker, from its plan: owns its sockets, rings and stages, and frees them."""
+
+    def __init__(self, work: WorkerPlan, control: ControlClient, context: zmq.Context, resources: ExitStack) -> None:
+        self._work, self._control = work, control
+        self._metrics = Metrics()
+        self._draining = self._aborted = False
+        self._heard_s = self._beat_s = time.monotonic()
+        rings = {camera.name: Ring.attach(ring) for camera, ring in zip(work.cameras, work.rings, strict=False)}
+        for ring in rings.values():
+            resources.callback(ring.close)
+        self._release: dict[str, Callable[[int, int], None]] = {}
+        for name, address in work.credits_out.items():
+            credit = CreditOutlet(context, address)
+            resources.callback(credit.close)
+            self._release[name] = credit.give
+        unique = {
+            address: Outlet(context, address, carries_pixels=work.sends_pixels) for address in set(work.outlets.values())
+        }
+        for outlet in unique.values():
+            resources.callback(outlet.close)
+        self._outlets = {name: unique[address] for name, address in work.outlets.items()}
+        self._intake = self._open_intake(context, rings, resources)
+        self._chain = Chain(work, self._metrics)
+        resources.callback(self._chain.close)
+        self.notes = self._chain.notes
+
+    def _open_intake(self, context: zmq.Context, rings: dict[str, Ring], resources: ExitStack) -> Intake:
+        work = self._work
+        if work.inlet is not None:
+            inlet = Inlet(context, work.inlet, rings)
+            resources.callback(inlet.close)
+            return InletIntake(inlet, self._control)
+        camera = work.cameras[0]
+        slots = rings[camera.name].slots if rings else local_slots(work.slots, camera.layout)
+        if work.credits_in is not None:
+            credits = CreditInlet(context, work.credits_in)
+            resources.callback(credits.close)
+            pool = SlotPool(slots, credits.take)
+        else:
+            pool = SlotPool(slots)
+            self._release[camera.name] = pool.give_back
+        decode = Decode(camera, pool, self._metrics)
+        resources.callback(decode.close)
+        return DecodeIntake(decode)
+
+    def run(self) -> None:
+        """Until every camera's stream has ended, or until told to leave at once."""
+        while self._chain.open_cameras and not self._aborted:
+            self._look()
+            wait_s = self._chain.wait_s
+            message = self._intake.take(LOOK_MS / 1000 if wait_s is None else wait_s)
+            if message is not None:
+                self._pass_on(self._chain.push(message))
+            elif wait_s is not None:
+                self._pass_on(self._chain.poll())
+
+    def values(self) -> dict[str, float]:
+        """The metrics as they stand, with the processor time of this worker."""
+        self._metrics.set("roadtally_cpu_seconds_total", time.process_time(), worker=self._work.name)
+        return self._metrics.snapshot()
+
+    def _pass_on(self, messages: list[Message]) -> None:
+        for message in messages:
+            if isinstance(message, EndOfStream):
+                if self._outlets:
+                    self._outlets[message.camera].send(message, self._stopped)
+                continue
+            frame = message.frame
+            if self._outlets and not self._outlets[frame.camera].send(message, self._stopped):
+                return
+            if frame.camera in self._release:
+                self._release[frame.camera](frame.epoch, frame.slot)
+
+    def _stopped(self) -> bool:
+        self._look()
+        return self._aborted
+
+    def _look(self) -> None:
+        """Hear the supervisor, and let it hear this worker."""
+        while (word := self._control.receive()) is not None:
+            self._heard_s = time.monotonic()
+            if isinstance(word, Drain):
+                self._aborted = self._aborted or word.now
+                if not self._draining:
+                    self._draining = True
+                    self._intake.stop()
+        now_s = time.monotonic()
+        if now_s - self._beat_s > BEAT_S:
+            self._beat_s = now_s
+            self._control.send(Beat(self.values()))
+        if now_s - self._heard_s > SILENCE_S:
+            raise StageError(self._work.name, f"nothing heard from the supervisor for {SILENCE_S:.0f} s")
+
+
+def main(name: str, control_address: str) -> int:
+    """Run one worker to its end; returns the exit code. Interrupts are the supervisor's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    context = zmq.Context()
+    control = ControlClient(context, control_address, name)
+    try:
+        control.send(Hello(os.getpid()))
+        return _serve(control, context, lambda: os.getppid() == parent)
+    except RoadtallyError as error:
+        control.send(Fault.of(error))
+        return error.exit_code
+    finally:
+        control.close()
+        context.term()
+
+
+def _serve(control: ControlClient, context: zmq.Context, has_parent: Callable[[], bool]) -> int:
+    assigned = _await(control, Assign, ASSIGN_S, has_parent)
+    if assigned is None:
+        return StageError.exit_code
+    with ExitStack() as resources:
+        worker = Worker(msgspec.msgpack.decode(assigned.work, type=WorkerPlan), control, context, resources)
+        control.send(Ready(worker.notes))
+        if _await(control, Go, GO_S, has_parent) is None:
+            return 0
+        worker.run()
+        values = worker.values()
+    control.send(Done(values))
+    return 0
+
+
+def _await(control: ControlClient, kind: type, timeout_s: float, has_parent: Callable[[], bool]):  # type: ignore[no-untyped-def]
+    """The word that must come next; None when told to leave instead. Raises StageError after the deadline."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s and has_parent():
+        word = control.receive(LOOK_MS / 1000)
+        if isinstance(word, kind):
+            return word
+        if isinstance(word, Drain):
+            return None
+    raise StageError("worker", f"no {kind.__name__} from the supervisor within {timeout_s:.0f} s", "is it running?")
