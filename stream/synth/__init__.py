@@ -1,0 +1,13 @@
+"""Synthetic traffic with exact truth: a seeded scene, drawn as a road camera would see it.
+
+settings ── what to make                    make(settings, out_dir), simulate(settings)
+road, traffic ── who is on the road         camera ── how it is projected
+solids, vehicles, figures, cast ── bodies   light, lamps, scenery, render ── how it looks
+truth ── boxes, visibility, crossings       clip ── all of it, into files
+"""
+
+from stream.synth.clip import make, simulate
+from stream.synth.settings import SynthResult, SynthSettings
+from stream.synth.truth import TrueCrossing, TrueFrame
+
+__all__ = ["SynthResult", "SynthSettings", "TrueCrossing", "TrueFrame", "make", "simulate"]

@@ -1,0 +1,91 @@
+"""Who is where in the picture: the bodies of the road users, and the order in which they hide each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stream.synth import vehicles
+from stream.synth.camera import RoadCamera
+from stream.synth.figures import MAKERS, Figure
+from stream.synth.light import Daylight
+from stream.synth.solids import Solid
+from stream.synth.traffic import RoadUser
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """One road user in one picture. Pixels; at_m and outline_m (P, 3) in road axes, metres."""
+
+    track_id: int
+    kind: str
+    label: str
+    heading: int
+    length_m: float
+    phase: float
+    braking: bool
+    body: Solid | Figure
+    at_m: np.ndarray
+    outline_m: np.ndarray
+    hull: np.ndarray  # f32 (K, 2) silhouette, also beyond the border of the picture
+    xyxy: np.ndarray  # f32 (4,) box of the hull
+    anchor: np.ndarray  # f32 (2,) where the middle of the body stands on the ground
+
+
+class Cast:
+    """Keeps the body of each road user for as long as it is on the road."""
+
+    def __init__(self, camera: RoadCamera, light: Daylight) -> None:
+        self._camera, self._light = camera, light
+        self._bodies: dict[int, Solid | Figure] = {}
+
+    def sightings(self, users: list[RoadUser]) -> list[Sighting]:
+        """Those that reach into the picture, in the order of painting: whoever is hidden comes before who hides."""
+        self._bodies = {user.track_id: self._bodies.get(user.track_id) or self._build(user) for user in users}
+        seen = [self._sight(user) for user in users if user.y_m + user.length_m / 2 > 5]
+        size = np.array([self._camera.width, self._camera.height])
+        inside = [s for s in seen if (s.xyxy[2:] > 0.5).all() and (s.xyxy[:2] < size - 0.5).all()]
+        return [inside[i] for i in painting_order(inside, float(self._camera.position_m[0]))]
+
+    def _build(self, user: RoadUser) -> Solid | Figure:
+        if user.kind in MAKERS:
+            return Figure(user.kind, user.look, user.lane.heading, self._light)
+        return Solid(vehicles.parts(user.kind, user.look), user.lane.heading, self._light)
+
+    def _sight(self, user: RoadUser) -> Sighting:
+        body, at_m = self._bodies[user.track_id], np.array([user.x_m, user.y_m, 0.0])
+        outline = body.outline(user.phase) if isinstance(body, Figure) else body.outline
+        outline_m = self._camera.slide(outline + at_m)
+        xy, _ = self._camera.project(np.vstack([outline_m, self._camera.slide(at_m[None])]))
+        xy = xy.astype(np.float32)
+        hull = cv2.convexHull(xy[:-1])[:, 0]
+        box = np.concatenate([hull.min(axis=0), hull.max(axis=0)])
+        return Sighting(
+            user.track_id, user.kind, user.label, user.lane.heading, user.length_m, user.phase, user.acceleration < -0.6,
+            body, at_m, outline_m, hull, box, xy[-1],
+        )  # fmt: skip
+
+
+def painting_order(seen: list[Sighting], camera_x_m: float) -> list[int]:
+    """Indices, far ones first. Whoever is wholly farther along the road is hidden; side by side, the one farther off
+    to the side is. Only overlapping boxes are compared: over all pairs these rules can run in a circle."""
+    if not seen:
+        return []
+    middle = np.array([s.at_m[1] for s in seen])
+    half = np.array([s.length_m / 2 for s in seen])
+    aside = np.abs([s.at_m[0] - camera_x_m for s in seen])
+    boxes = np.stack([s.xyxy for s in seen])
+    meet = (boxes[:, None, :2] < boxes[None, :, 2:]).all(axis=2)
+    meet &= meet.T
+    farther = (middle - half)[:, None] >= (middle + half)[None, :] - 0.3
+    beside = ~farther & ~farther.T
+    before = meet & (farther | (beside & (aside[:, None] > aside[None, :])))
+    np.fill_diagonal(before, False)
+    left, order = set(range(len(seen))), []
+    while left:
+        free = [i for i in left if not before[list(left), i].any()] or list(left)
+        order.append(max(free, key=lambda i: (middle[i], -i)))
+        left.remove(order[-1])
+    return order

@@ -1,0 +1,209 @@
+"""What is true in a synthetic clip: boxes, what of them can be seen, and who crossed which line when."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from stream.messages import LABELS
+from stream.scene import Line
+from stream.synth.cast import Sighting
+
+RASTER_WIDTH = 640
+"""Hiding is worked out on a picture of at most this width, in pixels."""
+HIDDEN = 0.25
+"""A crossing of which never more than this share was visible cannot be counted by eye: `uncertain`."""
+
+
+class TrueFrame(msgspec.Struct, frozen=True):
+    """The truth of one picture. All boxes are clipped to it, in pixels.
+
+    track_id i64 (N,), label i16 (N,) index into LABELS, xyxy f32 (N, 4) as if nothing hid it, visibility f32 (N,) the
+    share of the silhouette that is neither hidden nor outside, visible_xyxy f32 (N, 4) the box of that share (zeros
+    where nothing is visible), anchor_xy f32 (N, 2) the middle of the body on the ground.
+    """
+
+    seq: int
+    pts_s: float
+    track_id: np.ndarray
+    label: np.ndarray
+    xyxy: np.ndarray
+    visibility: np.ndarray
+    visible_xyxy: np.ndarray
+    anchor_xy: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+def true_frame(seq: int, pts_s: float, seen: Sequence[Sighting], size: tuple[int, int]) -> TrueFrame:
+    """The truth of a picture of (width, height) from the sightings in painting order."""
+    n = len(seen)
+    limit = np.array([*size, *size], np.float32)
+    xyxy = np.clip(np.array([s.xyxy for s in seen], np.float32).reshape(n, 4), 0, limit)
+    share, visible = _visible(seen, xyxy, size)
+    return TrueFrame(
+        seq,
+        pts_s,
+        np.array([s.track_id for s in seen], np.int64),
+        np.array([LABELS.index(s.label) for s in seen], np.int16),
+        xyxy,
+        share,
+        visible,
+        np.array([s.anchor for s in seen], np.float32).reshape(n, 2),
+    )
+
+
+def _visible(seen: Sequence[Sighting], xyxy: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Visible share f32 (N,) and the box of the visible part f32 (N, 4), from silhouettes painted one over another."""
+    scale = min(1.0, RASTER_WIDTH / size[0])
+    raster = np.full((round(size[1] * scale), round(size[0] * scale)), -1, np.int32)
+    for index, sighting in enumerate(seen):
+        cv2.fillConvexPoly(raster, np.round(sighting.hull * scale - 0.5).astype(np.int32), index)
+    share, visible = np.zeros(len(seen), np.float32), xyxy.copy()
+    for index, sighting in enumerate(seen):
+        x1, y1, x2, y2 = (xyxy[index] * scale).astype(int)
+        mine = raster[y1 : y2 + 1, x1 : x2 + 1] == index
+        whole = max(1.0, _drawn_area(sighting.hull * scale))
+        share[index] = min(1.0, mine.sum() / whole)
+        if not mine.any():
+            visible[index] = 0
+        elif _overlapped(xyxy, index):
+            columns, rows = np.flatnonzero(mine.any(axis=0)), np.flatnonzero(mine.any(axis=1))
+            found = np.array([x1 + columns[0], y1 + rows[0], x1 + columns[-1] + 1, y1 + rows[-1] + 1]) / scale
+            visible[index] = np.clip(found, [*xyxy[index, :2]] * 2, [*xyxy[index, 2:]] * 2)
+    return share, visible
+
+
+def _drawn_area(hull: np.ndarray) -> float:
+    """Pixels that painting the polygon sets: its area and half its rim."""
+    return float(cv2.contourArea(hull)) + float(cv2.arcLength(hull, True)) / 2 + 1
+
+
+def _overlapped(xyxy: np.ndarray, index: int) -> bool:
+    later = xyxy[index + 1 :]
+    box = xyxy[index]
+    return bool(((later[:, :2] < box[2:]) & (box[:2] < later[:, 2:])).all(axis=1).any())
+
+
+class MotWriter:
+    """MOTChallenge ground truth: frame from 1, id, left, top, width, height, considered, class, visibility.
+
+    Class numbers are places in LABELS, from 1. Not considered (0): what is hardly visible or only a few pixels high.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="ascii")
+
+    def write(self, frame: TrueFrame) -> None:
+        for row in range(len(frame)):
+            x1, y1, x2, y2 = frame.xyxy[row].tolist()
+            share = float(frame.visibility[row])
+            considered = int(share >= 0.1 and y2 - y1 >= 8)
+            box = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+            label = int(frame.label[row]) + 1
+            self._file.write(f"{frame.seq + 1},{int(frame.track_id[row])},{box},{considered},{label},{share:.3f}\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class TrueCrossing(msgspec.Struct, frozen=True):
+    """One row of the crossings' truth. first and last: frames in which any of the body is on the line; frame: the
+    middle of them."""
+
+    clip: str
+    line: str
+    frame: int
+    first: int
+    last: int
+    label: str
+    direction: str
+    flag: str
+
+
+class CrossingBook:
+    """Follows who is on which line, and turns it into true crossings when a body has left the line."""
+
+    def __init__(self, clip: str, lines: Sequence[Line]) -> None:
+        self._clip, self._lines = clip, lines
+        self._open: dict[tuple[str, int], _Passage] = {}
+        self._rows: list[TrueCrossing] = []
+        self._latest = -1
+
+    def see(self, seen: Sequence[Sighting], frame: TrueFrame) -> None:
+        """One frame: sightings and their truth, in the same order."""
+        self._latest = frame.seq
+        for sighting, share in zip(seen, frame.visibility.tolist(), strict=True):
+            for line in self._lines:
+                self._follow(line, sighting, share)
+
+    def _follow(self, line: Line, sighting: Sighting, share: float) -> None:
+        key = (line.name, sighting.track_id)
+        side = _side(line, sighting.hull)
+        if side.min() < 0 < side.max():
+            passage = self._open.setdefault(key, _Passage(sighting.label, self._latest))
+            passage.anchors.append(sighting.anchor)
+            passage.last, passage.share = self._latest, max(passage.share, share)
+        elif key in self._open:
+            self._close(line, self._open.pop(key))
+
+    def _close(self, line: Line, passage: _Passage) -> None:
+        start, end = passage.anchors[0], passage.anchors[-1]
+        middle = (start + end) / 2
+        along = np.array([line.x2 - line.x1, line.y2 - line.y1])
+        reach = float((middle - (line.x1, line.y1)) @ along / (along @ along))
+        if not 0 <= reach <= 1 or len(passage.anchors) < 2:
+            return
+        edge = passage.first == 0 or passage.last == self._latest
+        flag = "edge" if edge else "uncertain" if passage.share < HIDDEN else ""
+        before, after = _side(line, np.stack([start, end]))
+        direction = "in" if after > before else "out"
+        frame = (passage.first + passage.last) // 2
+        self._rows.append(
+            TrueCrossing(self._clip, line.name, frame, passage.first, passage.last, passage.label, direction, flag)
+        )
+
+    def rows(self) -> list[TrueCrossing]:
+        """All crossings, with those still on a line at the last frame, by line and frame."""
+        for (name, _), passage in self._open.items():
+            self._close(next(line for line in self._lines if line.name == name), passage)
+        self._open.clear()
+        return sorted(self._rows, key=lambda row: (row.line, row.frame, row.first))
+
+
+class _Passage(msgspec.Struct):
+    label: str
+    first: int
+    last: int = -1
+    share: float = 0.0
+    anchors: list[np.ndarray] = []
+
+
+def _side(line: Line, points: np.ndarray) -> np.ndarray:
+    """Signed distance of points (N, 2) from the line; positive on the right of a walker from its first point."""
+    dx, dy = line.x2 - line.x1, line.y2 - line.y1
+    return (dx * (points[:, 1] - line.y1) - dy * (points[:, 0] - line.x1)) / float(np.hypot(dx, dy))
+
+
+def write_crossings(path: Path, rows: Sequence[TrueCrossing]) -> None:
+    """clip,line,frame,first,last,class,direction,flag."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["clip", "line", "frame", "first", "last", "class", "direction", "flag"])
+        writer.writerows(msgspec.structs.astuple(row) for row in rows)
+
+
+def write_lines(path: Path, clip: str, lines: Sequence[Line], size: tuple[int, int]) -> None:
+    """clip,line,x1,y1,x2,y2, the coordinates as fractions of the picture (width, height)."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["clip", "line", "x1", "y1", "x2", "y2"])
+        for line in lines:
+            ends = (line.x1 / size[0], line.y1 / size[1], line.x2 / size[0], line.y2 / size[1])
+            writer.writerow([clip, line.name, *(f"{value:.5g}" for value in ends)])
