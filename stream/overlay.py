@@ -1,0 +1,107 @@
+"""What an annotated picture shows: tracks with their trails, lines with their totals, zones, the network's region."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from stream.drawing import WHITE, Canvas, Colour
+from stream.messages import LABELS, Counted, Crossing, Tracks
+from stream.scene import Line, Scene
+
+TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
+LIT_S = 0.4  # a line is lit for so long after a crossing
+
+# Six hues that are told apart on grey asphalt, also by most colour-blind people, in the order of LABELS.
+CLASS_COLOURS = (
+    Colour.rgb(255, 120, 180),  # person: pink
+    Colour.rgb(120, 230, 90),  # bicycle: green
+    Colour.rgb(70, 190, 255),  # car: sky
+    Colour.rgb(255, 235, 80),  # motorcycle: yellow
+    Colour.rgb(190, 140, 255),  # bus: violet
+    Colour.rgb(255, 160, 50),  # truck: orange
+)
+LINE_COLOUR, LIT_COLOUR = Colour.rgb(255, 60, 60), WHITE
+ZONE_COLOUR, REGION_COLOUR = Colour.rgb(80, 220, 210), Colour.rgb(170, 170, 170)
+
+
+class Overlay:
+    """Draws one camera's counted pictures. Its state: trails of live tracks, and the totals so far."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._trails: dict[int, list[tuple[float, float, float]]] = {}  # id -> pts_s, x, y of the box's foot
+        self._totals: Counter[tuple[str, str]] = Counter()  # (line, direction) -> crossings
+        self._lit_until_s: dict[str, float] = {}
+
+    def draw(self, counted: Counted) -> None:
+        """Draw on counted.yuv in place. Pictures come in order; each is drawn once."""
+        if counted.yuv is None:
+            raise ValueError("Overlay.draw: expected a picture, got Counted.yuv = None")
+        self._remember(counted.tracks, counted.frame.pts_s)
+        self.add(counted.crossings, counted.frame.pts_s)
+        canvas = Canvas(counted.yuv)
+        self._draw_places(canvas)
+        self._draw_tracks(canvas, counted.tracks)
+        for line in self._scene.lines:
+            self._draw_line(canvas, line, counted.frame.pts_s)
+        self._draw_panel(canvas, counted.frame.pts_s)
+
+    def add(self, crossings: tuple[Crossing, ...], pts_s: float) -> None:
+        """Count crossings into the totals that are shown."""
+        for crossing in crossings:
+            self._totals[crossing.line, crossing.direction] += 1
+            self._lit_until_s[crossing.line] = pts_s + LIT_S
+
+    def _remember(self, tracks: Tracks, pts_s: float) -> None:
+        for track_id, (x1, _, x2, y2) in zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True):
+            trail = self._trails.setdefault(track_id, [])
+            trail.append((pts_s, (x1 + x2) / 2, y2))
+            while trail[0][0] < pts_s - TRAIL_S:
+                trail.pop(0)
+        for track_id in tracks.ended.tolist():
+            self._trails.pop(track_id, None)
+
+    def _draw_places(self, canvas: Canvas) -> None:
+        for zone in self._scene.zones:
+            corners = np.array(zone.corners_xy, np.float32)
+            canvas.path(corners, ZONE_COLOUR, 1, closed=True)
+            canvas.label(zone.name, *zone.corners_xy[0], ZONE_COLOUR)
+        if self._scene.crop_xyxy is not None:
+            canvas.box(np.array(self._scene.crop_xyxy, np.float32), REGION_COLOUR, corners_only=True)
+
+    def _draw_tracks(self, canvas: Canvas, tracks: Tracks) -> None:
+        shown = np.flatnonzero(tracks.confirmed)
+        shown = shown[np.argsort(tracks.xyxy[shown, 3])]  # what is nearer the camera lies on top
+        ids, labels, seen = tracks.track_id.tolist(), tracks.label.tolist(), tracks.observed.tolist()
+        for k in shown:
+            trail = self._trails[ids[k]]
+            if len(trail) > 1:
+                canvas.path(np.array(trail, np.float32)[:, 1:], CLASS_COLOURS[labels[k]], canvas.stroke // 2)
+        for k in shown:
+            colour = CLASS_COLOURS[labels[k]]
+            canvas.box(tracks.xyxy[k], colour, corners_only=not seen[k])
+            left, top = tracks.xyxy[k, :2].tolist()
+            canvas.label(f"{LABELS[labels[k]]} {ids[k]}", left, top, colour)
+
+    def _draw_line(self, canvas: Canvas, line: Line, pts_s: float) -> None:
+        lit = pts_s < self._lit_until_s.get(line.name, -1.0)
+        colour = LIT_COLOUR if lit else LINE_COLOUR
+        ends = np.array([[line.x1, line.y1], [line.x2, line.y2]], np.float32)
+        canvas.path(ends, colour, canvas.stroke)
+        middle, along = ends.mean(axis=0), ends[1] - ends[0]
+        along /= max(float(np.hypot(*along)), 1e-6)
+        size = 5.0 * canvas.stroke
+        inwards = np.array([-along[1], along[0]], np.float32)  # `in` is from the walker's left to the right
+        foot = middle + inwards * canvas.stroke
+        canvas.polygon(np.stack([foot - along * size / 2, foot + along * size / 2, foot + inwards * size]), colour)
+        canvas.label(line.name, line.x1, line.y1, colour)
+
+    def _draw_panel(self, canvas: Canvas, pts_s: float) -> None:
+        minutes, seconds = divmod(int(pts_s), 60)
+        head = (f"{minutes:02d}:{seconds:02d}", "in", "out")
+        totals = self._totals
+        rows = [(line.name, str(totals[line.name, "in"]), str(totals[line.name, "out"])) for line in self._scene.lines]
+        if rows:
+            canvas.panel((head, *rows))

@@ -1,0 +1,112 @@
+"""The annotated video: H.264 in an MP4 that plays while it is written and after a kill."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from stream.errors import OutputError
+from stream.messages import Counted, EndOfStream
+from stream.overlay import Overlay
+from stream.scene import Scene
+
+if TYPE_CHECKING:
+    from stream.cameras import CameraPlan
+
+TIME_BASE = Fraction(1, 1_000_000)  # finer than the clocks of cameras: no stamp moves by more than half a microsecond
+FRAGMENT_S = 1.0  # what a kill can cost
+FILE_NAME = "annotated.mp4"
+
+# While it is written the file is fragmented: each second is complete in itself, so a killed recording plays up to its
+# last whole second. Closing it adds one index for all, which lets every player seek.
+MOVFLAGS = "hybrid_fragmented+frag_keyframe+empty_moov+default_base_moof"
+MATRIX_TAGS = {"bt601": 6, "bt709": 1, "bt2020": 9}  # AVCOL_SPC_*
+
+
+class AnnotatedVideo:
+    """Draws counted pictures and encodes them at their own time stamps. Raises OutputError when it cannot write."""
+
+    def __init__(self, path: Path, scene: Scene, fps: float, matrix: str = "", threads: int = 1) -> None:
+        """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged."""
+        self.path = path
+        self._overlay = Overlay(scene)
+        self._next_key_s = -1.0
+        try:
+            # libx264's "ultrafast" is three times as fast as "veryfast"; it is made up for with bits, not quality.
+            self._container = av.open(
+                str(path), "w", format="mp4", options={"movflags": MOVFLAGS, "flush_packets": "1"}
+            )
+            self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+        _configure(self._stream, scene, matrix, threads)
+
+    @classmethod
+    def open(cls, camera: CameraPlan, run_folder: Path) -> AnnotatedVideo:
+        """The recording of one camera, in its own folder."""
+        del run_folder
+        return cls(Path(camera.folder) / FILE_NAME, camera.scene, camera.info.fps, camera.info.matrix)
+
+    def write(self, counted: Counted) -> None:
+        """Draw on counted.yuv in place and encode it; the buffer is free for others when this returns."""
+        self._overlay.draw(counted)
+        assert counted.yuv is not None  # draw() refused None
+        self._encode(_picture(counted.yuv, counted.frame.pts_s, self._is_key(counted.frame.pts_s)))
+
+    def end(self, end: EndOfStream) -> None:
+        """Nothing to add: the last picture is drawn."""
+
+    def close(self) -> None:
+        """Write what the encoder holds, and the index. Raises OutputError when it cannot."""
+        try:
+            self._encode(None)
+        finally:
+            try:
+                self._container.close()
+            except (av.FFmpegError, OSError) as error:
+                raise self._failure(error) from error
+
+    def _is_key(self, pts_s: float) -> bool:
+        due = pts_s >= self._next_key_s
+        if due:
+            self._next_key_s = pts_s + FRAGMENT_S
+        return due
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                self._container.mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        fix = "free some space or choose another folder with --out; --no-video records no video"
+        return OutputError(str(self.path), f"the annotated video cannot be written: {reason}", fix)
+
+
+def _configure(stream: VideoStream, scene: Scene, matrix: str, threads: int) -> None:
+    stream.width, stream.height = scene.width // 2 * 2, scene.height // 2 * 2
+    stream.pix_fmt = "yuv420p"
+    stream.time_base = stream.codec_context.time_base = TIME_BASE
+    stream.codec_context.thread_count = threads
+    stream.codec_context.gop_size = 10_000  # key pictures are asked for by time, not by count: the rate may vary
+    stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "25", "forced-idr": "1"}
+    stream.codec_context.color_range = 1  # limited
+    if matrix:
+        stream.codec_context.colorspace = MATRIX_TAGS[matrix]
+
+
+def _picture(yuv: np.ndarray, pts_s: float, key: bool) -> VideoFrame:
+    """A frame over the same memory: the encoder copies what it keeps."""
+    picture = VideoFrame.from_numpy_buffer(yuv, format="yuv420p")
+    picture.pts, picture.time_base = round(pts_s / TIME_BASE), TIME_BASE
+    if key:
+        picture.pict_type = PictureType.I
+    return picture
