@@ -184,11 +184,18 @@ class Counter:
         ahead = self._ahead(line, k)
         if distance * ahead >= 0 or not t[CONFIRMED] or self._taken_over(k):
             return
-        share = distance / (distance - ahead)
-        place = t[ANCHOR] + share * self.settings.bridge_s * t[VELOCITY]
+        later_s = distance / (distance - ahead) * self.settings.bridge_s
+        place = t[ANCHOR] + later_s * t[VELOCITY]
         if self._on_line(line, k, place):
-            moment = (t[SEEN_SEQ], t[SEEN_S] + share * self.settings.bridge_s)
-            self._crossed(k, self._passing(line, k, 1 if ahead > 0 else -1, place, moment))
+            self._crossed(
+                k, self._passing(line, k, 1 if ahead > 0 else -1, place, self._moment(k, t[SEEN_S] + later_s))
+            )
+
+    def _moment(self, k: int, pts_s: float) -> tuple[float, float]:
+        """The frame and time of track k at pts_s, outside its life, if frames come as they came during it."""
+        t = self._table[:, k]
+        pace = (t[SEEN_SEQ] - t[FIRST_SEQ]) / max(t[SEEN_S] - t[FIRST_S], 1e-6)
+        return max(0.0, t[FIRST_SEQ] + pace * (pts_s - t[FIRST_S])), pts_s
 
     def _taken_over(self, k: int) -> bool:
         """Whether a track was born where track k would have been at that moment."""
@@ -204,18 +211,19 @@ class Counter:
         if not due.any():
             return
         t[BRIDGED, due] = 1
-        for k in np.flatnonzero(due):
+        for k in np.flatnonzero(due).tolist():
             way = t[ANCHOR, k] - t[FIRST, k]
             if math.hypot(*way) < self.settings.margin * math.sqrt(t[SIZE, k].prod()):
                 continue
-            back = way / (t[SEEN_S, k] - t[FIRST_S, k]) * self.settings.bridge_s
-            ends = self._lines.distance(np.stack([t[FIRST, k], t[FIRST, k] - back], axis=1))
-            for line in np.flatnonzero(ends[:, 0] * ends[:, 1] < 0):
-                place = t[FIRST, k] - back * ends[line, 0] / (ends[line, 0] - ends[line, 1])
+            velocity = way / (t[SEEN_S, k] - t[FIRST_S, k])
+            back = t[FIRST, k] - velocity * self.settings.bridge_s
+            ends = self._lines.distance(np.stack([back, t[FIRST, k]], axis=1))
+            for line in np.flatnonzero(ends[:, 0] * ends[:, 1] < 0).tolist():
+                earlier_s = ends[line, 1] / (ends[line, 1] - ends[line, 0]) * self.settings.bridge_s
+                place = t[FIRST, k] - earlier_s * velocity
                 if self._on_line(line, k, place):
-                    sign = 1 if ends[line, 0] > 0 else -1
-                    moment = (t[FIRST_SEQ, k], t[FIRST_S, k])
-                    self._crossed(k, self._passing(int(line), int(k), sign, place, moment))
+                    sign = 1 if ends[line, 1] > 0 else -1
+                    self._crossed(k, self._passing(line, k, sign, place, self._moment(k, t[FIRST_S, k] - earlier_s)))
 
     def _crossed(self, k: int, passing: Passing) -> None:
         (self._certain if self._table[CONFIRMED, k] else self._on_trial).append(passing)

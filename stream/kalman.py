@@ -1,8 +1,8 @@
 """A constant-velocity Kalman filter over many boxes at once.
 
 A box is (cx, cy, w, h), each with a velocity: eight numbers. The four axes do not mix, so the 8x8 filter is four
-filters of two states, and since the noise of the centre is the same along x and y, and that of the size along w and h, two
-covariances of three numbers serve all four. Both steps are then a handful of array operations for all tracks:
+filters of two states, and since the noise of the centre is the same along x and y, and that of the size along w
+and h, two covariances of three numbers serve all four. Both steps are then a few array operations for all tracks:
 
     mean  f64 (2, 2, 2, N)   [value | velocity, centre | size, x | y, track]     px, px/s
     cov   f64 (3, 2, N)      [var(value) | cov(value, velocity) | var(velocity), centre | size, track]

@@ -25,17 +25,16 @@ class Passing(msgspec.Struct, frozen=True):
 
     def crossing(self, camera: str, line: str) -> Crossing:
         """The event that is counted."""
-        direction = "in" if self.sign > 0 else "out"
         return Crossing(
-            camera,
-            line,
-            direction,
-            self.track_id,
-            LABELS[self.label],
-            self.seq,
-            self.pts_s,
-            float(self.x),
-            float(self.y),
+            camera=camera,
+            line=line,
+            direction="in" if self.sign > 0 else "out",
+            track_id=self.track_id,
+            label=LABELS[self.label],
+            seq=self.seq,
+            pts_s=self.pts_s,
+            x=float(self.x),
+            y=float(self.y),
         )
 
 

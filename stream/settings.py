@@ -8,15 +8,35 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Variant = Literal["default", "sort", "bytetrack", "ocsort"]
 
 
+_PLAIN: dict[str, object] = {
+    "buffer_sigmas": 0.0,
+    "class_aware": False,
+    "momentum": 0.0,
+    "recover": False,
+    "reupdate": False,
+    "confirm_evidence": 0.0,
+}
+# The published trackers as values of our own fields: Bewley et al. 2016, Zhang et al. 2022, Cao et al. 2023.
+_VARIANTS: dict[str, dict[str, object]] = {
+    "default": {},
+    "sort": _PLAIN | {"weak_score": 0.4, "gate": 0.3, "coast_s": 0.3, "confirm_hits": 3},
+    "bytetrack": _PLAIN | {"gate": 0.2, "weak_gate": 0.5},
+    "ocsort": _PLAIN
+    | {"weak_score": 0.4, "gate": 0.3, "momentum": 0.2, "recover": True, "reupdate": True, "confirm_hits": 3},
+}
+
+
 class TrackerSettings(BaseModel):
-    """How detections become tracks. `preset` gives the published trackers as values of these same fields."""
+    """How detections become tracks. A variant sets the other fields as a published tracker has them, unless given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: Variant = Field("default", description="The tracker whose settings are the defaults of the others.")
 
     confident_score: float = Field(0.4, ge=0, le=1, description="Detections at or above this are associated first.")
     weak_score: float = Field(
@@ -57,9 +77,14 @@ class TrackerSettings(BaseModel):
         0.5, gt=0, description="Change of the growth of the box in one second, box heights per second."
     )
     birth_speed: float = Field(
-        8.0, gt=0, description="Standard deviation of the unknown first velocity, box heights per second."
+        10.0, gt=0, description="Standard deviation of the unknown first velocity, box heights per second."
     )
     birth_growth: float = Field(0.7, gt=0, description="The same for the growth of the box, box heights per second.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_variant(cls, given: object) -> object:
+        return _VARIANTS.get(given["variant"], {}) | given if isinstance(given, dict) and "variant" in given else given
 
 
 class CountingSettings(BaseModel):
@@ -82,23 +107,3 @@ class CountingSettings(BaseModel):
     duplicate_overlap: float = Field(
         0.4, gt=0, le=1, description="Two crossings whose boxes overlap so much are one vehicle."
     )
-
-
-def preset(variant: Variant) -> TrackerSettings:
-    """The settings of a published tracker, or our own: Bewley et al. 2016 (SORT), Zhang et al. 2022 (ByteTrack), Cao et al.
-    2023 (OC-SORT)."""
-    plain: dict[str, object] = {
-        "buffer_sigmas": 0.0,
-        "class_aware": False,
-        "momentum": 0.0,
-        "recover": False,
-        "reupdate": False,
-    }
-    changes: dict[Variant, dict[str, object]] = {
-        "default": {},
-        "sort": plain | {"weak_score": 0.4, "gate": 0.3, "coast_s": 0.3, "confirm_hits": 3, "confirm_evidence": 0.0},
-        "bytetrack": plain | {"gate": 0.2, "weak_gate": 0.5, "confirm_evidence": 0.0},
-        "ocsort": plain
-        | {"weak_score": 0.4, "gate": 0.3, "momentum": 0.2, "recover": True, "reupdate": True, "confirm_hits": 3},
-    }
-    return TrackerSettings.model_validate(changes[variant])

@@ -108,11 +108,10 @@ class Tracker:
     def _accept(self, detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The usable detections: box f64 (4, M) as x1, y1, x2, y2, score (M,), label (M,)."""
         box = detections.xyxy.T.astype(np.float64)
-        sides = box[2:] - box[:2]
-        sound = ((sides > 0) & (sides < 1e6)).all(axis=0)  # false for NaN and infinity as well
+        sound = (box[2:] > box[:2]).all(axis=0) & (np.abs(box) < 1e6).all(axis=0)  # false for NaN and infinity as well
         keep = sound & (detections.score >= self.settings.weak_score)
-        self.rejected += len(sound) - int(np.count_nonzero(sound))
-        return box[:, keep], detections.score[keep].astype(np.float64), detections.label[keep]
+        self.rejected += int(np.count_nonzero(~sound))
+        return box[:, keep], detections.score[keep].astype(np.float64), detections.label[keep].astype(np.intp)
 
     def _associate(self, box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the tracks and of the detections that belong together."""
@@ -131,10 +130,9 @@ class Tracker:
         possible = worth > 0
         i, j, worth = i[possible], j[possible], worth[possible]
         worth = self._favour_momentum(i, j, worth, box)
-        weak, trial = (score < s.confident_score)[j], t[CONFIRMED, i] == 0
-        steady = ~trial
-        rescue = steady & weak & (worth > s.weak_gate - s.gate)
-        won = association.cascade(i, j, worth, (steady & ~weak, rescue, trial))
+        weak, steady = (score < s.confident_score)[j], t[CONFIRMED, i] > 0
+        likely = ~weak | (worth > s.weak_gate - s.gate)
+        won = association.cascade(i, j, worth, (steady & ~weak, steady & likely, likely))
         return self._recover(i[won], j[won], box, score, label)
 
     def _favour_momentum(self, i: np.ndarray, j: np.ndarray, worth: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -209,7 +207,7 @@ class Tracker:
     def _give_birth(self, box: np.ndarray, score: np.ndarray, label: np.ndarray, pts_s: float) -> int:
         """Begin tracks on unclaimed detections that are no second box of a seen road user; how many were born."""
         s = self.settings
-        best_first = np.argsort(-score, kind="stable")
+        best_first = np.lexsort((-score, label == association.PERSON))  # a rider gives way to the machine
         box, score, label = box[:, best_first], score[best_first], label[best_first]
         seen = self._table[MISSES] == 0
         mean = self._belief()[0][0][..., seen]

@@ -1,0 +1,222 @@
+"""When a track crosses a line: each test is a way in which counts go wrong elsewhere."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from stream.counting import Counter
+from stream.messages import LABELS, Crossing, Frame, Tracks
+from stream.scene import Line, Scene
+from stream.settings import CountingSettings
+
+ACROSS = Line("A", 100, 200, 500, 200)  # drawn from left to right: downwards is `in`
+SIZE = 40.0
+Path = Sequence[tuple[float, float] | None]  # ground points, one a frame; None: not seen
+
+
+def tracks(rows: dict[int, tuple[float, float]], moved: dict[int, tuple[float, float]], **other: object) -> Tracks:
+    """Tracks with these ground points; those of `coasting` are not observed, those of `trial` not confirmed."""
+    ids = sorted(rows)
+    foot = np.array([rows[i] for i in ids], np.float32).reshape(-1, 2)
+    half = np.array([SIZE / 2, 0], np.float32)
+    xyxy = np.concatenate([foot - half - [0, SIZE], foot + half], axis=1).astype(np.float32)
+    coasting, trial, label = other.get("coasting", ()), other.get("trial", ()), other.get("label", {})
+    return Tracks(
+        track_id=np.array(ids, np.int64),
+        xyxy=xyxy,
+        velocity=np.array([moved.get(i, (0, 0)) for i in ids], np.float32).reshape(-1, 2),
+        label=np.array([LABELS.index(label.get(i, "car")) for i in ids], np.int16),
+        score=np.ones(len(ids), np.float32),
+        observed=np.array([i not in coasting for i in ids], bool),
+        confirmed=np.array([i not in trial for i in ids], bool),
+        ended=np.zeros(0, np.int64),
+    )
+
+
+def count(
+    paths: dict[int, Path],
+    lines: tuple[Line, ...] = (ACROSS,),
+    fps: float = 25.0,
+    trial_frames: int = 0,
+    labels: dict[int, str] | None = None,
+    **changes: object,
+) -> list[Crossing]:
+    """Crossings of tracks that follow these paths; before its first and after its last point a track does not exist."""
+    counter = Counter(Scene("cam", 640, 480, lines), CountingSettings.model_validate(changes))
+    found: list[Crossing] = []
+    last: dict[int, tuple[float, float]] = {}
+    age: dict[int, int] = {}
+    for seq in range(max(map(len, paths.values()))):
+        rows, moved, coasting = {}, {}, set()
+        for i, path in paths.items():
+            if seq >= len(path) or (path[seq] is None and i not in last):
+                continue
+            point = path[seq]
+            if point is None:
+                coasting.add(i)
+                point = last[i]
+            elif i in last:
+                moved[i] = ((point[0] - last[i][0]) * fps, (point[1] - last[i][1]) * fps)
+            rows[i] = last[i] = point
+            age[i] = age.get(i, 0) + 1
+        trial = {i for i in rows if age[i] <= trial_frames}
+        frame = Frame("cam", 0, seq, seq / fps, 0, 640, 480)
+        found += counter.update(frame, tracks(rows, moved, coasting=coasting, trial=trial, label=labels or {}))
+    return [*found, *counter.finish()]
+
+
+def down(x: float, start: float, stop: float, step: float, lead: int = 0) -> Path:
+    """A straight way down (or up, step < 0) after `lead` frames of absence."""
+    return [None] * lead + [(x, float(y)) for y in np.arange(start, stop, step)]
+
+
+def directions(crossings: list[Crossing]) -> list[str]:
+    return [crossing.direction for crossing in crossings]
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "expected"),
+    [
+        (ACROSS, down(300, 100, 300, 5), "in"),
+        (ACROSS, down(300, 300, 100, -5), "out"),
+        (Line("A", 500, 200, 100, 200), down(300, 100, 300, 5), "out"),
+        (Line("A", 300, 400, 300, 50), [(x, 200.0) for x in range(200, 400, 5)], "in"),  # walking up: right is right
+    ],
+)
+def test_direction_is_the_walkers_left_to_right(line: Line, path: Path, expected: str) -> None:
+    assert directions(count({1: path}, (line,))) == [expected]
+
+
+def test_crossing_names_the_frame_and_the_place_where_the_anchor_passed() -> None:
+    (crossing,) = count({7: down(300, 102, 300, 5)})
+    assert (crossing.camera, crossing.line, crossing.track_id, crossing.label) == ("cam", "A", 7, "car")
+    assert crossing.seq == 20  # 102 + 5 * 20 = 202
+    assert crossing.pts_s == pytest.approx(0.8)
+    assert (crossing.x, crossing.y) == pytest.approx((300, 200))
+
+
+@pytest.mark.parametrize("step", [60, 130, 199])
+def test_counts_when_a_vehicle_jumps_over_the_line(step: int) -> None:
+    """Fast objects are never near the line in any frame (ultralytics #25492)."""
+    assert directions(count({1: down(300, 10, 460, step)})) == ["in"]
+
+
+@pytest.mark.parametrize("jitter", [1.0, 3.0, 6.0])
+def test_counts_nothing_when_a_box_trembles_on_the_line(jitter: float) -> None:
+    """A flicker counts backwards (supervision #2598)."""
+    random = np.random.default_rng(0)
+    path = [*down(300, 100, 200, 10), *[(300.0, 200 + float(d)) for d in random.uniform(-jitter, jitter, 200)]]
+    assert count({1: [*path, *down(300, 195, 100, -10)]}) == []
+
+
+def test_counts_once_when_a_vehicle_stops_on_the_line_and_goes_on() -> None:
+    random = np.random.default_rng(0)
+    stay = [(300.0, 200 + float(d)) for d in random.uniform(-5, 5, 200)]
+    assert directions(count({1: [*down(300, 100, 200, 5), *stay, *down(300, 205, 300, 5)]})) == ["in"]
+
+
+def test_counts_both_ways_when_a_vehicle_turns_round() -> None:
+    assert directions(count({1: [*down(300, 100, 300, 5), *down(300, 300, 100, -5)]})) == ["in", "out"]
+
+
+def test_counts_nothing_when_a_box_leaps_across_for_one_frame() -> None:
+    """Two vehicles in one box for a moment: the anchor leaps to the other side and back."""
+    path = [*down(300, 100, 180, 2), (300.0, 250.0), *down(300, 180, 100, -2)]
+    assert count({1: path}) == []
+
+
+def test_counts_once_when_lost_before_and_found_behind_the_line() -> None:
+    hidden: Path = [None] * 15
+    (crossing,) = count({1: [*down(300, 100, 180, 5), *hidden, *down(300, 260, 350, 5)]})
+    assert (crossing.direction, crossing.track_id) == ("in", 1)
+    assert 16 <= crossing.seq <= 24  # about a quarter into the gap
+
+
+def test_counts_two_when_vehicles_cross_side_by_side() -> None:
+    assert len(count({1: down(250, 100, 300, 5), 2: down(300, 100, 300, 5)})) == 2
+
+
+def test_counts_two_when_vehicles_follow_closely() -> None:
+    assert len(count({1: down(300, 100, 300, 5), 2: down(300, 100, 300, 5, lead=10)})) == 2
+
+
+def test_opposite_directions_never_merge() -> None:
+    """Two boxes at one place and time, one each way (ultralytics #25103)."""
+    assert sorted(directions(count({1: down(300, 100, 300, 5), 2: down(305, 298, 100, -5)}))) == ["in", "out"]
+
+
+@pytest.mark.parametrize("broken_at", [185, 195, 205, 215])
+def test_counts_once_when_the_id_switches_at_the_line(broken_at: int) -> None:
+    first, second = down(300, 100, broken_at, 5), down(300, broken_at + 10, 330, 5, lead=(broken_at - 100) // 5 + 2)
+    assert directions(count({1: first, 2: second})) == ["in"]
+
+
+def test_counts_once_when_two_tracks_lie_on_one_vehicle() -> None:
+    labels = {1: "car", 2: "truck"}
+    assert len(count({1: down(300, 100, 300, 5), 2: down(303, 98, 300, 5)}, labels=labels)) == 1
+
+
+def test_counts_once_when_a_rider_is_tracked_beside_the_machine() -> None:
+    labels = {1: "motorcycle", 2: "person"}
+    assert [c.label for c in count({1: down(300, 100, 300, 5), 2: down(302, 85, 285, 5)}, labels=labels)] == [
+        "motorcycle"
+    ]
+
+
+def test_counts_when_confirmed_only_after_the_line() -> None:
+    assert directions(count({1: down(300, 180, 300, 5)}, trial_frames=8)) == ["in"]
+
+
+def test_counts_nothing_when_never_confirmed() -> None:
+    assert count({1: down(300, 100, 300, 5)}, trial_frames=100) == []
+
+
+@pytest.mark.parametrize(("stop", "expected"), [(206, ["in"]), (211, ["in"]), (196, [])])
+def test_counts_at_the_end_of_the_stream_what_has_passed(stop: int, expected: list[str]) -> None:
+    assert directions(count({1: down(300, 100, stop, 5)})) == expected
+
+
+def test_counts_nothing_when_a_parked_car_is_found_again_and_again() -> None:
+    """Frigate #195."""
+    random = np.random.default_rng(2)
+    paths = {i: [None] * (40 * i) + [(300.0, 198 + float(d)) for d in random.uniform(-4, 4, 30)] for i in range(1, 6)}
+    assert count(paths) == []
+
+
+@pytest.mark.parametrize(("x", "expected"), [(60, 0), (94, 1), (300, 1), (506, 1), (540, 0)])
+def test_line_ends_where_it_ends(x: float, expected: int) -> None:
+    """Counted without touching, or never counted, because of which corner must pass (supervision #210, #518, #1838)."""
+    assert len(count({1: down(x, 100, 300, 5)})) == expected
+
+
+def test_counts_nothing_when_a_vehicle_drives_round_the_end() -> None:
+    path = [*down(300, 100, 180, 5), *[(float(x), 180.0) for x in range(300, 600, 10)], *down(600, 180, 260, 5)]
+    assert count({1: [*path, *[(float(x), 260.0) for x in range(600, 300, -10)]]}) == []
+
+
+@pytest.mark.parametrize(("fps", "step"), [(5.0, 25.0), (10.0, 12.5), (60.0, 2.1)])
+def test_counts_the_same_at_any_frame_rate(fps: float, step: float) -> None:
+    """Frame rate assumed to be 30 (ultralytics #24247)."""
+    (crossing,) = count({1: down(300, 101, 300, step)}, fps=fps)
+    assert crossing.pts_s == pytest.approx(99 / (step * fps), abs=1.5 / fps)
+
+
+def test_anchor_can_be_the_centre() -> None:
+    ground, centre = (count({1: down(300, 100, 300, 5)}, anchor=anchor)[0] for anchor in ("ground", "centre"))
+    assert centre.seq - ground.seq == 4  # half a box later
+
+
+def test_several_lines_count_apart() -> None:
+    lines = (ACROSS, Line("B", 100, 250, 500, 250), Line("C", 100, 400, 500, 400))
+    assert [c.line for c in count({1: down(300, 100, 300, 5)}, lines)] == ["A", "B"]
+
+
+def test_no_state_is_left_when_tracks_end() -> None:
+    counter = Counter(Scene("cam", 640, 480, (ACROSS,)), CountingSettings())
+    for seq in range(400):
+        y = 100 + 10.0 * (seq % 20)
+        counter.update(Frame("cam", 0, seq, seq / 25, 0, 640, 480), tracks({seq // 20: (300, y)}, {}))
+    assert len(counter._id) == 1
+    assert len(counter._passed) + len(counter._on_trial) + len(counter._certain) <= 1
+    assert len(counter._recent) < 12
