@@ -21,6 +21,7 @@ class DetectorSpec(msgspec.Struct, frozen=True):
     score: float = 0.1  # below this a detection is not reported; the tracker has its own thresholds
     nms_iou: float = 0.6
     threads: int = 0  # 0: all cores
+    streams: int = 0  # pictures computed at the same time on a CPU; 0: one a thread (most pictures/s); 1: least latency
 
 
 class Pending(Protocol):

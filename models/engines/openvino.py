@@ -1,0 +1,162 @@
+"""OpenVINO on the CPU: one picture a thread, asynchronous, at the processor's native precision.
+
+A picture is one request, also inside a batch: on two cores two pictures side by side cost less than two threads on one
+picture. Converted graphs and compiled blobs are cached in the user's cache folder by content, so that only the first
+start of a model imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from models.contract import DetectorSpec
+from models.postprocess import PostProcess
+from models.weights import Weights
+from stream.errors import ModelError
+from stream.messages import Detections
+
+PRECISIONS = {"f32": "f32", "bf16": "bf16"}
+GRAPH_VERSION = 1  # raise it when the conversion below changes
+
+
+class OpenVinoPending:
+    """The requests of one batch, in order of its pictures."""
+
+    def __init__(self, owner: OpenVinoDetector, input_hw: tuple[int, int], requests: list[Any]) -> None:
+        self._owner, self._input_hw, self._requests = owner, input_hw, requests
+
+    def done(self) -> bool:
+        return all(request.wait_for(0) for request in self._requests)
+
+    def result(self) -> list[Detections]:
+        return self._owner.finish(self._input_hw, self._requests)
+
+
+class OpenVinoDetector:
+    """A Detector on OpenVINO. Raises ModelError if the weights cannot be read or the precision does not exist here."""
+
+    def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
+        threads = spec.threads or len(os.sched_getaffinity(0))
+        streams = min(spec.streams or threads, threads)
+        core = ov.Core()
+        precision = _precision(core, spec.precision)
+        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels)
+        self._max_batch = spec.max_batch
+        self.in_flight = streams + 1
+        self.describe = f"{weights.path.stem} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
+        settings = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,  # decoders and encoders share the cores
+            "CACHE_DIR": str(cache_folder() / "compiled"),
+        }
+        self._free: dict[tuple[int, int], list[Any]] = {}
+        self._compiled = {}
+        for input_hw in spec.input_hw:
+            model = _graph(core, weights)
+            try:
+                model.reshape([1, *input_hw, 3])
+                self._compiled[input_hw] = core.compile_model(model, "CPU", settings)
+            except RuntimeError as error:
+                raise ModelError(str(weights.path), f"OpenVINO cannot run it at {input_hw} ({error})",
+                                 "heights and widths are multiples of 32") from error  # fmt: skip
+            self._free[input_hw] = []
+
+    def start(self, pictures: np.ndarray) -> OpenVinoPending:
+        """See models.contract.Detector. Raises ModelError on a shape that was not opened."""
+        input_hw = (pictures.shape[1], pictures.shape[2]) if pictures.ndim == 4 else (0, 0)
+        if input_hw not in self._compiled or pictures.dtype != np.uint8 or not 1 <= len(pictures) <= self._max_batch:
+            opened = ", ".join(f"({self._max_batch}, {h}, {w}, 3)" for h, w in self._compiled)
+            raise ModelError("detector", f"expected u8 up to {opened}, got {pictures.dtype} {pictures.shape}")
+        free, requests = self._free[input_hw], []
+        for picture in pictures:
+            request = free.pop() if free else self._compiled[input_hw].create_infer_request()
+            request.set_input_tensor(ov.Tensor(np.ascontiguousarray(picture[None]), shared_memory=False))
+            request.start_async()
+            requests.append(request)
+        return OpenVinoPending(self, input_hw, requests)
+
+    def finish(self, input_hw: tuple[int, int], requests: list[Any]) -> list[Detections]:
+        """Wait for the requests of a batch, read their outputs and take them back."""
+        found = []
+        for request in requests:
+            try:
+                request.wait()
+            except RuntimeError as error:
+                raise ModelError("detector", f"OpenVINO failed during a pass ({error})") from error
+            found.append(self._post(request.get_output_tensor(0).data[0], input_hw))
+        self._free[input_hw] += requests
+        return found
+
+    def close(self) -> None:
+        self._free.clear()
+        self._compiled.clear()
+
+
+def cache_folder() -> Path:
+    """Where converted and compiled networks are kept: XDG_CACHE_HOME/roadtally."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
+
+
+def _precision(core: ov.Core, wanted: str) -> str:
+    able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if wanted == "auto":
+        return "bf16" if "BF16" in able else "f32"
+    if wanted not in PRECISIONS:
+        raise ModelError("precision", f"OpenVINO runs {', '.join(PRECISIONS)}, not {wanted}", "use --precision auto")
+    if wanted == "bf16" and "BF16" not in able:
+        raise ModelError("precision", "this processor has no bf16", "use --precision f32")
+    return wanted
+
+
+def _graph(core: ov.Core, weights: Weights) -> ov.Model:
+    """The graph with u8 NHWC BGR input and any size: straight from ONNX, else from the cache, else converted by torch."""
+    if weights.path.suffix == ".onnx":
+        try:
+            return _with_picture_input(core.read_model(weights.path))
+        except RuntimeError as error:
+            raise ModelError(str(weights.path), f"OpenVINO cannot read it ({error})", "give a YOLOX export") from error
+    stored = cache_folder() / "graphs" / f"{weights.sha256[:16]}-{ov.get_version().split('-')[0]}-{GRAPH_VERSION}.xml"
+    if stored.exists():
+        return core.read_model(stored)
+    graph = _convert(weights)
+    _store(graph, stored)
+    return graph
+
+
+def _with_picture_input(model: ov.Model) -> ov.Model:
+    """Put the conversion from u8 NHWC to the f32 NCHW of a published export in front of it."""
+    shape = model.input(0).partial_shape
+    if shape.rank.get_length() != 4 or model.output(0).partial_shape.rank.get_length() != 3:
+        raise RuntimeError("expected one (B, 3, H, W) input and one (B, A, 5 + classes) output")
+    steps = ov.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    return steps.build()
+
+
+def _convert(weights: Weights) -> ov.Model:
+    import torch
+
+    from models.yolox import Deployed
+
+    example = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    with torch.no_grad():
+        return ov.convert_model(Deployed(weights.network()).eval(), example_input=example, input=[-1, -1, -1, 3])
+
+
+def _store(graph: ov.Model, path: Path) -> None:
+    """Write the pair of files so that a worker beside this one sees either nothing or all of it: .bin first, .xml last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        ov.save_model(graph, part, compress_to_fp16=True)
+        part.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        part.replace(path)

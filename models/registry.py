@@ -1,0 +1,92 @@
+"""The detectors by name, the engines by name, and the one door to both: `open_detector`."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.contract import Detector, DetectorSpec
+from models.weights import Weights, read_weights
+from stream.errors import ModelError
+
+FOLDER = Path(__file__).parent / "weights"
+
+MODELS: dict[str, str] = {
+    "roadtally-nano": "roadtally-nano.safetensors",
+}
+"""Detectors that come with the package: name -> file in models/weights."""
+
+DEFAULT = "roadtally-nano"
+
+ENGINES: dict[str, str] = {
+    "openvino": "models.engines.openvino:OpenVinoDetector",
+    "torch": "models.engines.torch:TorchDetector",
+}
+"""Name -> module:Class. A class is built from (Weights, DetectorSpec)."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """One line of `roadtally models`."""
+
+    name: str
+    path: str
+    bytes: int
+    classes: tuple[str, ...]
+    licence: str
+    engines: tuple[str, ...]  # that run on this machine, best first
+    notes: dict[str, str]
+
+
+def open_detector(spec: DetectorSpec) -> Detector:
+    """Open a detector by name or path on the engine that the spec names, or the best one here.
+
+    Raises ModelError on an unknown name, a damaged file, or an engine or precision that does not run here.
+    """
+    weights = find_weights(spec.model)
+    engine = engines_here()[0] if spec.engine == "auto" else spec.engine
+    if engine not in ENGINES:
+        raise ModelError(spec.engine, f"no such engine; there are {', '.join(ENGINES)}", "use --engine auto")
+    module, name = ENGINES[engine].split(":")
+    detector: Detector = getattr(importlib.import_module(module), name)(weights, spec)
+    return detector
+
+
+def find_weights(model: str) -> Weights:
+    """The weights of a registered name or of a path. Raises ModelError."""
+    if model in MODELS:
+        return read_weights(FOLDER / MODELS[model])
+    if Path(model).suffix:
+        return read_weights(Path(model).expanduser())
+    raise ModelError(
+        model, f"no such model; there are {', '.join(MODELS)}", "give one of these names, or the path of a weights file"
+    )
+
+
+def engines_here() -> tuple[str, ...]:
+    """Engines that run on this machine, best first. Looks for an NVIDIA device before it pays for importing torch."""
+    if Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists():
+        import torch
+
+        if torch.cuda.is_available():
+            return ("torch", "openvino")
+    return ("openvino", "torch")
+
+
+def list_models() -> list[ModelInfo]:
+    """What the package carries, for `roadtally models`."""
+    from models.weights import read_metadata
+    from stream.messages import LABELS
+
+    found = []
+    for name, file in MODELS.items():
+        path = FOLDER / file
+        if path.exists():
+            notes: dict[str, Any] = read_metadata(path)
+            classes = tuple(LABELS[k] for k in read_weights(path).labels)
+            licence = notes.get("licence", "")
+            info = ModelInfo(name, str(path), path.stat().st_size, classes, licence, engines_here(), notes)
+            found.append(info)
+    return found

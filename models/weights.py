@@ -1,0 +1,123 @@
+"""Weights files: what they hold, whether they are whole, and how they become a network. Nothing is unpickled.
+
+Own weights are safetensors in fp16 with the architecture, the labels and a sha256 of the tensors in their metadata.
+Published YOLOX checkpoints (.onnx, .pth; 80 COCO classes or our six) open by path. Only `Weights.network` imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from stream.errors import ModelError
+from stream.messages import LABELS
+
+if TYPE_CHECKING:
+    from models.yolox import YOLOX
+
+FORMAT = "roadtally-yolox-1"
+COCO_LABELS = {0: 0, 1: 1, 2: 2, 3: 3, 5: 4, 7: 5}
+"""Our label of the road users among the 80 classes of COCO."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A weights file that was looked at: its kind, its sha256, and our label of each class of the network (-1: none)."""
+
+    path: Path
+    sha256: str
+    labels: tuple[int, ...]
+
+    def network(self) -> YOLOX:
+        """The network in torch, f32. Raises ModelError on a damaged or foreign file."""
+        from models import checkpoints
+
+        if self.path.suffix == ".onnx":
+            return checkpoints.read_onnx(self.path)
+        if self.path.suffix == ".pth":
+            return checkpoints.read_pth(self.path)
+        return _network_of(self.path)
+
+
+def read_weights(path: Path) -> Weights:
+    """Look at a weights file. Raises ModelError if it is missing, damaged, truncated or foreign."""
+    if not path.is_file():
+        raise ModelError(str(path), "no such weights file", "see `roadtally models` for the names")
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if path.suffix == ".safetensors":
+        return Weights(path, sha256, _labels_of(path))
+    if path.suffix in (".onnx", ".pth"):
+        if not content:
+            raise ModelError(str(path), "the file is empty", "download it again")
+        return Weights(path, sha256, tuple(COCO_LABELS.get(k, -1) for k in range(80)))
+    raise ModelError(str(path), f"expected .safetensors, .onnx or .pth, got {path.suffix or 'no suffix'}")
+
+
+def write_weights(network: YOLOX, path: Path, notes: dict[str, str]) -> None:
+    """Store a network of our six classes in fp16; `notes` (plain text) go into the metadata."""
+    tensors = {name: value.detach().cpu().half().numpy() for name, value in network.state_dict().items()}
+    metadata = notes | {
+        "format": FORMAT,
+        "arch": json.dumps(asdict(network.arch)),
+        "labels": json.dumps(LABELS),
+        "sha256": _digest(tensors),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, str(path), metadata)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of own weights. Raises ModelError on a damaged, truncated or foreign file."""
+    try:
+        with safe_open(str(path), "np") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(str(path), f"not a whole safetensors file ({error})", "install the package again") from error
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "no format at all")
+        raise ModelError(
+            str(path), f"expected weights of format {FORMAT}, got {found}", "use weights made by `roadtally train`"
+        )
+    return metadata
+
+
+def _labels_of(path: Path) -> tuple[int, ...]:
+    names = json.loads(read_metadata(path)["labels"])
+    return tuple(LABELS.index(name) if name in LABELS else -1 for name in names)
+
+
+def _network_of(path: Path) -> YOLOX:
+    """The network of own weights, after its tensors were checked against their sha256."""
+    import torch
+
+    from models.yolox import YOLOX, Arch
+
+    metadata = read_metadata(path)
+    with safe_open(str(path), "np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+    if _digest(tensors) != metadata.get("sha256"):
+        raise ModelError(
+            str(path), "the tensors do not match their sha256: the file is damaged", "install the package again"
+        )
+    network = YOLOX(Arch(**json.loads(metadata["arch"])))
+    try:
+        network.load_state_dict({name: torch.from_numpy(value).float() for name, value in tensors.items()})
+    except RuntimeError as error:
+        raise ModelError(str(path), f"the tensors do not fit the architecture ({error})") from error
+    return network
+
+
+def _digest(tensors: dict[str, np.ndarray]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return total.hexdigest()
