@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TIME_BASE = Fraction(1, 1_000_000)  # finer than the clocks of cameras: no stamp moves by more than half a microsecond
 FRAGMENT_S = 1.0  # what a kill can cost
-FILE_NAME = "annotated.mp4"
+VIDEO = "annotated.mp4"
 
 # While it is written the file is fragmented: each second is complete in itself, so a killed recording plays up to its
 # last whole second. Closing it adds one index for all, which lets every player seek.
@@ -51,7 +51,7 @@ class AnnotatedVideo:
     def open(cls, camera: CameraPlan, run_folder: Path) -> AnnotatedVideo:
         """The recording of one camera, in its own folder."""
         del run_folder
-        return cls(Path(camera.folder) / FILE_NAME, camera.scene, camera.info.fps, camera.info.matrix)
+        return cls(Path(camera.folder) / VIDEO, camera.scene, camera.info.fps, camera.info.matrix)
 
     def write(self, counted: Counted) -> None:
         """Draw on counted.yuv in place and encode it; the buffer is free for others when this returns."""
