@@ -124,7 +124,7 @@ def text_plate(text: str, font_scale: float, ground: int) -> np.ndarray:
     (width, height), below = cv2.getTextSize(text, FONT, font_scale, 1)
     margin = max(2, round(height / 4))
     plate = np.full((_even(height + below + margin), _even(width + 2 * margin)), ground, np.uint8)
-    ink = BLACK.y if ground > 110 else WHITE.y
+    ink = BLACK.y if ground > 125 else WHITE.y
     cv2.putText(plate, text, (margin, height + margin // 2), FONT, font_scale, ink, 1, cv2.LINE_AA)
     plate.flags.writeable = False
     return plate

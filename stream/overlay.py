@@ -11,6 +11,7 @@ from stream.messages import LABELS, Counted, Crossing, Tracks
 from stream.scene import Line, Scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
+TRAIL_STEP_PX = 4.0  # points nearer than this are merged: a standing car is one point, not fifty
 LIT_S = 0.4  # a line is lit for so long after a crossing
 
 # Six hues that are told apart on grey asphalt, also by most colour-blind people, in the order of LABELS.
@@ -57,6 +58,8 @@ class Overlay:
     def _remember(self, tracks: Tracks, pts_s: float) -> None:
         for track_id, (x1, _, x2, y2) in zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True):
             trail = self._trails.setdefault(track_id, [])
+            if len(trail) > 1 and abs(trail[-1][1] - trail[-2][1]) + abs(trail[-1][2] - trail[-2][2]) < TRAIL_STEP_PX:
+                trail.pop()
             trail.append((pts_s, (x1 + x2) / 2, y2))
             while trail[0][0] < pts_s - TRAIL_S:
                 trail.pop(0)

@@ -79,8 +79,9 @@ class VideoReader:
         if packet.size:
             self._packets += 1
             self._unread += packet.is_corrupt
-        if packet.dts is not None:
-            self._end_s = max(self._end_s, float((packet.dts + (packet.duration or 0)) * packet.time_base))
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if ticks is not None:
+            self._end_s = max(self._end_s, float((ticks + (packet.duration or 0)) * packet.time_base))
 
     def _decoded(self, packet: Packet) -> list[VideoFrame]:
         try:
@@ -92,7 +93,8 @@ class VideoReader:
     def _raw_s(self, picture: VideoFrame, packet: Packet) -> float | None:
         ticks = packet.dts if self._by_decoding_time else picture.pts
         if ticks is None and self._by_decoding_time and self._ticks is not None:
-            ticks = self._ticks + 1  # the decoder's last pictures come without a packet; AVI counts time in frames
+            # The decoder's last pictures come without a packet.
+            ticks = self._ticks + round(1 / (self.info.fps * packet.time_base))
         if ticks is None:
             return None
         if self._start is None:
@@ -118,6 +120,7 @@ class VideoReader:
         announced, announced_s = self.info.frames or 0, self.info.duration_s or 0.0
         if self._packets < announced * (1 - MISSING_SHARE):
             return [f"the file is cut off: {self._packets} of {announced} announced pictures are in it"]
-        if not announced and self._end_s < announced_s * (1 - MISSING_SHARE) - MISSING_S:
+        alone = len(self._container.streams) == 1  # else the sound may be what lasts longer
+        if not announced and alone and self._end_s < announced_s * (1 - MISSING_SHARE) - MISSING_S:
             return [f"the file is cut off: it ends at {self._end_s:.1f} of {announced_s:.1f} s"]
         return []
