@@ -30,12 +30,15 @@ class OpenVinoPending:
 
     def __init__(self, owner: OpenVinoDetector, input_hw: tuple[int, int], requests: list[Any]) -> None:
         self._owner, self._input_hw, self._requests = owner, input_hw, requests
+        self._found: list[Detections] | None = None  # once known: the requests then serve other pictures
 
     def done(self) -> bool:
-        return all(request.wait_for(0) for request in self._requests)
+        return self._found is not None or all(request.wait_for(0) for request in self._requests)
 
     def result(self) -> list[Detections]:
-        return self._owner.finish(self._input_hw, self._requests)
+        if self._found is None:
+            self._found = self._owner.finish(self._input_hw, self._requests)
+        return self._found
 
 
 class OpenVinoDetector:
