@@ -62,7 +62,7 @@ class Tracker:
     def reset(self) -> Tracks:
         """End every track: nothing is left but the ids that ended. Ids are not used again."""
         ended = self._id
-        self._table, self._id, self._clock_s = self._table[:, :0], self._id[:0], None
+        self._table, self._id, self._clock_s = np.zeros((ROWS, 0)), self._id[:0], None
         return self._tracks(np.zeros(0, bool), ended)
 
     def state(self) -> bytes:
@@ -102,7 +102,8 @@ class Tracker:
         if not stale.any():
             return self._id[:0]
         ended = self._id[stale]
-        self._table, self._id = t[:, ~stale], self._id[~stale]
+        self._table = t.compress(~stale, axis=1)  # stays C-ordered, unlike t[:, ~stale]: _belief needs views
+        self._id = self._id[~stale]
         return ended
 
     def _accept(self, detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -132,6 +132,16 @@ def test_id_stays_when_the_detector_looks_at_every_kth_frame(every: int) -> None
     assert abs(tracks.xyxy[0, [0, 2]].mean() - (50 + 5 * 99)) < 5
 
 
+def test_others_are_still_predicted_when_a_track_has_ended() -> None:
+    """Dropping a column once left a table whose views were copies, so that predictions were lost."""
+    tracker = Tracker(TrackerSettings())
+    for k in range(40):
+        tracker.update(detections(car(50 + 8 * k), *([car(400, 300)] if k < 3 else [])), k / 25)
+    tracks = tracker.update(None, 44 / 25)
+    assert tracks.track_id.tolist() == [1]
+    assert abs(tracks.xyxy[0, [0, 2]].mean() - (50 + 8 * 44)) < 3
+
+
 def test_track_ends_once_and_its_id_is_not_used_again() -> None:
     """State that is never evicted grows for days (ultralytics #25729)."""
     tracker = Tracker(TrackerSettings())
