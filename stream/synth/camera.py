@@ -60,7 +60,7 @@ def mast_camera(size: tuple[int, int], seed: int, half_road_m: float) -> RoadCam
     """A camera of the kind that hangs on a bridge or a mast, aimed along the road; height, side and aim by seed."""
     rng = np.random.default_rng([seed, 1])
     width, height = size
-    side_m = rng.choice([-1.0, 1.0]) * rng.uniform(0.15, 0.55) * half_road_m
+    side_m = rng.choice([-1.0, 1.0]) * rng.uniform(0.55, 0.85) * half_road_m
     aim_m = rng.uniform(28, 34)
     yaw = np.arctan2(-0.85 * side_m, aim_m)
     pitch = np.deg2rad(rng.uniform(16.0, 17.5))

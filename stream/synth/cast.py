@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stream.synth import vehicles
+from stream.synth import cars, heavy
 from stream.synth.camera import RoadCamera
-from stream.synth.figures import MAKERS, Figure
+from stream.synth.figures import Figure
 from stream.synth.light import Daylight
+from stream.synth.people import FIGURES
 from stream.synth.solids import Solid
 from stream.synth.traffic import RoadUser
 
@@ -50,9 +51,14 @@ class Cast:
         return [inside[i] for i in painting_order(inside, float(self._camera.position_m[0]))]
 
     def _build(self, user: RoadUser) -> Solid | Figure:
-        if user.kind in MAKERS:
-            return Figure(user.kind, user.look, user.lane.heading, self._light)
-        return Solid(vehicles.parts(user.kind, user.look), user.lane.heading, self._light)
+        if user.kind in FIGURES:
+            return Figure(*FIGURES[user.kind], user.look, user.lane.heading, self._light)
+        rng = np.random.default_rng(user.look)
+        if user.kind in cars.SHAPES:
+            parts = cars.car(user.kind, rng)
+        else:
+            parts = heavy.bus(rng) if user.kind == "bus" else heavy.truck(user.kind, rng)
+        return Solid(parts, user.lane.heading, self._light)
 
     def _sight(self, user: RoadUser) -> Sighting:
         body, at_m = self._bodies[user.track_id], np.array([user.x_m, user.y_m, 0.0])
@@ -62,8 +68,9 @@ class Cast:
         xy = xy.astype(np.float32)
         hull = cv2.convexHull(xy[:-1])[:, 0]
         box = np.concatenate([hull.min(axis=0), hull.max(axis=0)])
+        braking = user.acceleration < -0.6
         return Sighting(
-            user.track_id, user.kind, user.label, user.lane.heading, user.length_m, user.phase, user.acceleration < -0.6,
+            user.track_id, user.kind, user.label, user.lane.heading, user.length_m, user.phase, braking,
             body, at_m, outline_m, hull, box, xy[-1],
         )  # fmt: skip
 
@@ -82,10 +89,13 @@ def painting_order(seen: list[Sighting], camera_x_m: float) -> list[int]:
     farther = (middle - half)[:, None] >= (middle + half)[None, :] - 0.3
     beside = ~farther & ~farther.T
     before = meet & (farther | (beside & (aside[:, None] > aside[None, :])))
-    np.fill_diagonal(before, False)
-    left, order = set(range(len(seen))), []
-    while left:
-        free = [i for i in left if not before[list(left), i].any()] or list(left)
-        order.append(max(free, key=lambda i: (middle[i], -i)))
-        left.remove(order[-1])
+    waiting, order = before.sum(axis=0), []
+    far_first = np.argsort(-middle, kind="stable")
+    left = np.ones(len(seen), bool)
+    while left.any():
+        rest = far_first[left[far_first]]
+        free = rest[waiting[rest] == 0]
+        order.append(int(free[0] if len(free) else rest[0]))
+        left[order[-1]] = False
+        waiting -= before[order[-1]]
     return order

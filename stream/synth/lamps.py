@@ -10,7 +10,7 @@ import numpy as np
 from stream.synth.camera import RoadCamera
 from stream.synth.cast import Sighting
 from stream.synth.light import Daylight
-from stream.synth.road import Road
+from stream.synth.road import POST_SPACING_M, Road
 
 COARSE = 4  # light on the road is worked out on a picture so many times smaller
 SPAN_M = {"motorcycle": 0.0, "bicycle": 0.0, "bus": 0.95, "lorry": 0.9, "articulated": 0.95, "van": 0.75}
@@ -26,10 +26,10 @@ class Lamps:
         x_m, y_m = camera.ground()
         pools = np.zeros(x_m.shape, np.float32)
         for side in (-1.0, 1.0):
-            for y in np.arange(16, 150, 28):
+            for y in np.arange(16, 150, POST_SPACING_M):
                 away = ((x_m - side * (road.footway_x_m - 1)) / 5.5) ** 2 + ((np.minimum(y_m, 1e4) - y) / 8.0) ** 2
                 pools += np.exp(-away).astype(np.float32)
-        warm = np.array([0.16, 0.26, 0.34], np.float32)
+        warm = np.array([0.26, 0.38, 0.48], np.float32)
         street = light.exposure.astype(np.float32) + pools[..., None] * warm * (1 - float(light.exposure.mean()))
         self._street = cv2.resize(street, small, interpolation=cv2.INTER_AREA)
 
@@ -51,7 +51,7 @@ class Lamps:
             cv2.GaussianBlur(cv2.resize(glow, self._street.shape[1::-1], interpolation=cv2.INTER_AREA), (0, 0), 2.5),
             picture.shape[1::-1],
         )
-        return cv2.add(cv2.add(dark, cv2.GaussianBlur(glow, (0, 0), 0.9)), cv2.addWeighted(wide, 0.9, wide, 0.0, 0))
+        return cv2.add(cv2.add(dark, cv2.GaussianBlur(glow, (0, 0), 0.9)), cv2.convertScaleAbs(wide, alpha=1.5))
 
     def _beam(self, beams: np.ndarray, sighting: Sighting) -> None:
         x, front = sighting.at_m[0], sighting.at_m[1] + sighting.heading * sighting.length_m / 2
@@ -79,7 +79,7 @@ class Lamps:
             if towards
             else np.array([30.0, 20.0, 235.0]) * (1.0 if sighting.braking else 0.7)
         )
-        size_m = 0.15 if towards else 0.12
+        size_m = 0.17 if towards else 0.12
         for point, near in zip(xy, depth, strict=True):
             if any(cv2.pointPolygonTest(s.hull, (float(point[0]), float(point[1])), False) > 0 for s in nearer):
                 continue

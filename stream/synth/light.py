@@ -32,6 +32,16 @@ class Daylight:
         mirror = gloss[:, None] * np.clip(0.25 + 0.75 * normal[:, 2:], 0, 1)  # glossy faces mirror the sky
         return np.clip(lit * (1 - 0.6 * mirror) + mirror * self.haze * 0.62, 0, 255)
 
+    def veil(self, away_m: np.ndarray | float) -> np.ndarray:
+        """How much haze lies over something so many metres away, 0..1."""
+        return 1 - np.exp(-np.maximum(np.subtract(away_m, 20.0), 0) / 420)
+
+    def cast(self, points_m: np.ndarray) -> np.ndarray:
+        """Where the shadows of points (N, 3) fall on the ground; straight below them when the sun is too low."""
+        if self.to_sun[2] <= 0.3:
+            return points_m * (1, 1, 0)
+        return points_m - self.to_sun * (points_m[:, 2:] / self.to_sun[2])
+
 
 def daylight(light: Light, seed: int) -> Daylight:
     """The light of a clip; the sun's place by seed."""
@@ -42,10 +52,12 @@ def daylight(light: Light, seed: int) -> Daylight:
     grey = np.ones(3)
     if light == "day":
         haze = np.array([226.0, 216.0, 206.0])
-        return Daylight(to_sun, np.array([0.60, 0.64, 0.66]), 0.50 * grey, haze, 0.46, grey, False, 2.6)
+        return Daylight(
+            to_sun, np.array([0.56, 0.62, 0.65]), np.array([0.66, 0.63, 0.61]), haze, 0.46, grey, False, 2.6
+        )
     if light == "dusk":
         haze = np.array([196.0, 176.0, 172.0])
-        exposure = np.array([0.60, 0.52, 0.50])
+        exposure = np.array([0.74, 0.66, 0.64])
         return Daylight(to_sun, np.array([0.12, 0.20, 0.30]), 0.72 * grey, haze, 0.22, exposure, True, 4.0)
-    exposure = np.array([0.15, 0.14, 0.15])
-    return Daylight(to_sun, 0.1 * grey, 0.7 * grey, np.array([60.0, 48.0, 44.0]), 0.25, exposure, True, 5.5)
+    exposure = np.array([0.25, 0.22, 0.22])
+    return Daylight(to_sun, 0.1 * grey, 0.75 * grey, np.array([60.0, 48.0, 44.0]), 0.25, exposure, True, 5.5)

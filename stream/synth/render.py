@@ -39,8 +39,8 @@ class Renderer:
             if isinstance(sighting.body, Figure):
                 sighting.body.draw(canvas, self._fine, sighting.at_m, sighting.phase)
             else:
-                fade = 1 - float(np.exp(-max(sighting.at_m[1] - 20, 0) / 420))
-                sighting.body.draw(canvas, self._fine, sighting.at_m, (fade, self._light.haze))
+                veil = float(self._light.veil(sighting.at_m[1]))
+                sighting.body.draw(canvas, self._fine, sighting.at_m, (veil, self._light.haze))
         picture = cv2.resize(canvas, (self._camera.width, self._camera.height), interpolation=cv2.INTER_AREA)
         if self._lamps is not None:
             picture = self._lamps.lit(picture, seen)
@@ -53,12 +53,10 @@ class Renderer:
         under = np.zeros_like(mask)
         for sighting in seen:
             flat = sighting.outline_m * (1, 1, 0)
-            if light.to_sun[2] > 0.3:
-                cast = sighting.outline_m - light.to_sun * (sighting.outline_m[:, 2:] / light.to_sun[2])
-                _fill(mask, camera, np.vstack([flat, cast]))
+            _fill(mask, camera, np.vstack([flat, light.cast(sighting.outline_m)]))
             _fill(under, camera, flat)
-        mask = cv2.blur(cv2.addWeighted(mask, light.shadow, cv2.blur(under, (7, 7)), 0.42, 0), (3, 3))
-        left = cv2.resize(255 - mask, (self._fine.width, self._fine.height), interpolation=cv2.INTER_LINEAR)
+        dark = cv2.blur(cv2.addWeighted(mask, light.shadow, cv2.blur(under, (7, 7)), 0.42, 0), (3, 3))
+        left = cv2.resize(255 - dark, (self._fine.width, self._fine.height), interpolation=cv2.INTER_LINEAR)
         return cv2.multiply(self._place, cv2.cvtColor(left, cv2.COLOR_GRAY2BGR), scale=1 / 255)
 
     def _sensed(self, picture: np.ndarray) -> np.ndarray:

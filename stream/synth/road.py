@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LANE_M, CYCLE_M, KERB_M, FOOTWAY_M = 3.3, 1.4, 0.25, 2.6
+POST_SPACING_M = 28.0  # between street lamps, the first 16 m from the mast
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ Profile = Sequence[tuple[float, float, float]]
 """Corners of a side view from the front bottom over the top to the rear bottom: x forward, z up, half width; metres."""
 
 
+def fixed_point(pixels: np.ndarray) -> np.ndarray:
+    """Pixels, where pixel i covers i to i + 1, as cv2 wants them: counted from pixel centres, in 1/16, i32."""
+    return np.round((pixels - 0.5) * (1 << SHIFT)).astype(np.int32)
+
+
 class Face(NamedTuple):
     """A flat polygon. points (n, 3) in body axes: x forward, y left, z up; normal (3,) outward, unit."""
 
@@ -109,7 +114,7 @@ class Solid:
         """Paint the faces that look at the camera; fade: how much of the haze colour (3,) lies over them."""
         seen = ((camera.position_m - self._middle - at_m) * self._normal).sum(axis=1) > 0
         xy, _ = camera.project(camera.slide(self._points + at_m))
-        fixed = np.round((xy - 0.5) * (1 << SHIFT)).astype(np.int32)
+        fixed = fixed_point(xy)
         colours = (self._colour * (1 - fade[0]) + fade[1] * fade[0]).tolist()
         for index in np.flatnonzero(seen):
             start, end = self._spans[index]

@@ -18,7 +18,7 @@ NEAR_END_M, FAR_END_M = -45.0, 190.0
 """Where road users appear and vanish: out of the picture, or too far to be told from the haze."""
 
 LENGTH_M = {
-    "hatchback": 4.0, "sedan": 4.6, "estate": 4.7, "suv": 4.5, "van": 5.4, "bus": 11.5, "lorry": 8.2,
+    "hatchback": 4.0, "sedan": 4.6, "estate": 4.7, "suv": 4.5, "van": 4.9, "bus": 11.5, "lorry": 8.2,
     "articulated": 14.5, "motorcycle": 2.1, "bicycle": 1.8, "pedestrian": 0.5,
 }  # fmt: skip
 LABEL = {
@@ -88,7 +88,7 @@ class Traffic:
                 self.due_s[index] = self._wait(lane)
 
     def _wait(self, lane: Lane) -> float:
-        mean_s = {"motor": 2.9, "cycle": 9.0, "foot": 16.0}[lane.use] / self.density
+        mean_s = {"motor": 2.9, "cycle": 13.0, "foot": 30.0}[lane.use] / self.density
         floor_s = 1.3 if lane.use == "motor" else 1.0
         return floor_s + float(self.rng.exponential(mean_s))
 
