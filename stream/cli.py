@@ -87,7 +87,7 @@ def _configured(source: str, lines: list[str] | None, changes: dict[str, Any], s
     """The configuration of a file, or of a video with options; options go over the file."""
     import yaml
 
-    from stream.config import load, override, parse
+    from stream.config_file import load, parse
 
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -98,10 +98,10 @@ def _configured(source: str, lines: list[str] | None, changes: dict[str, Any], s
     if source.endswith((".yaml", ".yml")):
         if drawn:
             raise ConfigError("--line", "goes with a video; a configuration names its lines itself", f"edit {source}")
-        return override(load(Path(source)), changes, source)
-    config = parse({"cameras": [{"source": source, "lines": drawn}]}, source)
-    changes.setdefault("output.dir", f"runs/{config.cameras[0].name}")
-    return override(config, changes, source)
+        return load(Path(source), changes)
+    raw = {"cameras": [{"source": source, "lines": drawn}]}
+    changes.setdefault("output.dir", f"runs/{parse(raw, source).cameras[0].name}")
+    return parse(raw, source, changes)
 
 
 def _line(text: str) -> tuple[str, list[float]]:

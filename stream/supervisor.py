@@ -46,7 +46,7 @@ class _Supervisor:
     def __init__(self, plan: Plan, resources: ExitStack, outcome: Outcome, started_s: float) -> None:
         self._plan, self._outcome, self._started_s = plan, outcome, started_s
         context = zmq.Context()
-        resources.callback(context.term)
+        resources.callback(context.destroy, 500)
         self._control = ControlServer(context, plan.control)
         resources.callback(self._control.close)
         self._work = {work.name: work for work in plan.workers}

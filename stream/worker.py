@@ -117,6 +117,7 @@ class Worker:
 
     def run(self) -> None:
         """Until every camera's stream has ended, or until told to leave at once."""
+        self._metrics.set("roadtally_open_cpu_seconds", time.process_time(), worker=self._work.name)
         while self._chain.open_cameras and not self._aborted:
             self._look()
             wait_s = self._chain.wait_s
@@ -177,8 +178,7 @@ def main(name: str, control_address: str) -> int:
         control.send(Fault.of(error))
         return error.exit_code
     finally:
-        control.close()
-        context.term()
+        context.destroy(linger=2000)  # closes what an error left open: term() would wait for it without end
 
 
 def _serve(control: ControlClient, context: zmq.Context, has_parent: Callable[[], bool]) -> int:

@@ -141,4 +141,5 @@ def _bind(socket: zmq.Socket, endpoint: str) -> None:
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
+        socket.close()
         raise StageError(endpoint, f"cannot be bound: {error}", "is another run using it? choose another port") from error
