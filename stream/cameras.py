@@ -36,6 +36,10 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
     if problems:
         raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "move the line into the picture")
     x1, y1, x2, y2 = crop or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
+    if x2 - x1 < 2 or y2 - y1 < 2:
+        raise ConfigError(
+            f"camera {camera.name}", f"expected a picture of 2x2 pixels or more, got {info.width}x{info.height}"
+        )
     wanted = config.detector.input
     input_hw = fit_input((x2 - x1, y2 - y1), wanted) if isinstance(wanted, int) else (wanted[1], wanted[0])
     yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.video else None

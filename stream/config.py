@@ -100,7 +100,7 @@ class PlacementConfig(Settings):
     )
     remote: dict[int, str] = Field(
         default_factory=dict,
-        description="Groups (from 0) that run on another host, and its IP address; `roadtally worker` starts them there.",
+        description="Groups (from 0) that run on another host, and its IP address; `roadtally worker` starts them.",
     )
     slots: int = Field(default=16, ge=2, le=512, description="Frames in flight a camera: the window.")
     bind: str = Field(default="127.0.0.1", description="Own IP address for tcp; loopback unless said otherwise.")
