@@ -9,7 +9,6 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +22,7 @@ _NORM_EPS = 1e-3  # of the batch norms in the published checkpoints
 
 
 def read_onnx(path: Path) -> YOLOX:
-    """The network in an ONNX export with folded batch norms and grid outputs. Raises ModelError if it is another network."""
+    """The network in an ONNX export with folded batch norms and grid outputs. Raises ModelError on another network."""
     import onnx
     from onnx import numpy_helper
 
@@ -32,19 +31,20 @@ def read_onnx(path: Path) -> YOLOX:
     except Exception as error:  # protobuf raises its own kinds
         raise ModelError(str(path), f"not a readable ONNX file ({error})", "download the file again") from error
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    convolutions = [[arrays.get(name) for name in node.input[1:3]] for node in graph.node if node.op_type == "Conv"]
-    if not convolutions or any(len(pair) != 2 or any(part is None for part in pair) for pair in convolutions):
+    names = [node.input[1:3] for node in graph.node if node.op_type == "Conv"]
+    if not names or any(len(pair) != 2 or not set(pair) <= arrays.keys() for pair in names):
         raise ModelError(
             str(path), "expected convolutions with stored weight and bias", "export YOLOX with folded norms"
         )
-    shapes = [pair[0].shape for pair in convolutions]
+    stored = [(arrays[weight], arrays[bias]) for weight, bias in names]
+    shapes = [weight.shape for weight, _ in stored]
     classes = graph.output[0].type.tensor_type.shape.dim[-1].dim_value - 5
-    network = YOLOX(_arch_of(path, shapes[0], convolutions, classes))
+    network = YOLOX(_arch_of(path, shapes[0], len(stored), classes))
     slots = _in_order_of_use(network)
-    if [tuple(slot.weight.shape) for slot in slots] != [tuple(s) for s in shapes]:
+    if [tuple(slot.weight.shape) for slot in slots] != shapes:
         raise ModelError(str(path), f"{len(shapes)} convolutions that are not those of a YOLOX", "give a YOLOX export")
-    for slot, (weight, bias) in zip(slots, convolutions, strict=True):
-        slot.weight.data, slot.bias.data = torch.from_numpy(weight.copy()), torch.from_numpy(bias.copy())
+    for slot, (weight, bias) in zip(slots, stored, strict=True):
+        slot.load_state_dict({"weight": torch.from_numpy(weight.copy()), "bias": torch.from_numpy(bias.copy())})
     return network
 
 
@@ -94,16 +94,16 @@ def take_classes(network: YOLOX, columns: tuple[int, ...]) -> YOLOX:
     return smaller
 
 
-def _arch_of(path: Path, stem: tuple[int, ...], convolutions: list[list[np.ndarray]], classes: int) -> Arch:
+def _arch_of(path: Path, stem: tuple[int, ...], convolutions: int, classes: int) -> Arch:
     """The published size whose count of convolutions and stem width these are."""
     for base in SIZES.values():
         arch = replace(base, classes=classes, stem="focus" if stem[1] == 12 else "strided")
         if int(arch.width * 64) == stem[0]:
             with torch.device("meta"):
                 count = sum(isinstance(m, nn.Conv2d) for m in YOLOX(arch).modules())
-            if count == len(convolutions):
+            if count == convolutions:
                 return arch
-    raise ModelError(str(path), f"no YOLOX size has {len(convolutions)} convolutions and {stem[0]} stem channels")
+    raise ModelError(str(path), f"no YOLOX size has {convolutions} convolutions and {stem[0]} stem channels")
 
 
 def _in_order_of_use(network: YOLOX) -> list[nn.Conv2d]:

@@ -38,7 +38,7 @@ class Pending(Protocol):
 
 
 class Detector(Protocol):
-    """An open detector. One thread uses it; `start` may be called `in_flight` times before the first result is taken."""
+    """An open detector. One thread uses it; `start` may be called `in_flight` times before a result is taken."""
 
     in_flight: int  # passes that run at the same time
     describe: str  # one line for the user: model, engine, precision, threads

@@ -1,7 +1,8 @@
 """Weights files: what they hold, whether they are whole, and how they become a network. Nothing is unpickled.
 
 Own weights are safetensors in fp16 with the architecture, the labels and a sha256 of the tensors in their metadata.
-Published YOLOX checkpoints (.onnx, .pth; 80 COCO classes or our six) open by path. Only `Weights.network` imports torch.
+Published YOLOX checkpoints (.onnx, .pth; 80 COCO classes or our six) open by path. Only
+`Weights.network` imports torch.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ COCO_LABELS = {0: 0, 1: 1, 2: 2, 3: 3, 5: 4, 7: 5}
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A weights file that was looked at: its kind, its sha256, and our label of each class of the network (-1: none)."""
+    """A weights file that was looked at: its sha256, and our label of each class of the network (-1: none)."""
 
     path: Path
     sha256: str

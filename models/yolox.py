@@ -1,6 +1,6 @@
 """YOLOX, the anchor-free detector of Ge, Liu, Wang, Li and Sun (2021), in plain torch.
 
-    picture (B, 3, H, W) ─ CSPDarknet ─> C3 /8, C4 /16, C5 /32 ─ PAFPN ─> P3, P4, P5 ─ decoupled head ─> (B, A, 5 + classes)
+    (B, 3, H, W) ─ CSPDarknet ─> C3 /8, C4 /16, C5 /32 ─ PAFPN ─> P3, P4, P5 ─ decoupled head ─> (B, A, 5 + classes)
 
 H and W are multiples of 32; A = (H/8 · W/8) + (H/16 · W/16) + (H/32 · W/32) cells, finest grid first, row by row.
 Every convolution carries a bias and no batch norm: published checkpoints are folded when they are read, fine-tuning
@@ -113,7 +113,7 @@ class CrossStage(nn.Module):
 
 
 class PyramidPool(nn.Module):
-    """Max pools of 5, 9 and 13 side by side (He et al., 2015). Two chained pools of 5 equal one of 9, three one of 13."""
+    """Max pools of 5, 9 and 13 side by side (He et al., 2015). Two pools of 5 in a row equal one of 9."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class Darknet(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """PAFPN (Liu et al., 2018): down the pyramid with upsampling, then up again with strides; channels stay 4w, 8w, 16w."""
+    """PAFPN (Liu et al., 2018): down the pyramid by upsampling, then up by strides; channels 4w, 8w, 16w."""
 
     def __init__(self, arch: Arch) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ class Head(nn.Module):
 
 
 class YOLOX(nn.Module):
-    """f32 (B, 3, H, W) BGR 0..255 -> logits (B, A, 5 + classes): x, y offsets and log w, log h in strides, objectness, classes."""
+    """f32 (B, 3, H, W) BGR 0..255 -> logits (B, A, 5 + classes): x, y, log w, log h in strides, objectness, classes."""
 
     def __init__(self, arch: Arch) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def decode(raw: Tensor, cells: Tensor, strides: Tensor) -> Tensor:
-    """Boxes xyxy (..., A, 4) in network pixels from raw (..., A, 4+): centre = (cell + offset) · stride, size = exp · stride."""
+    """Boxes xyxy (..., A, 4) px from raw (..., A, 4+): centre = (cell + offset) · stride, size = exp · stride."""
     centre = (raw[..., :2] + cells) * strides
     half = raw[..., 2:4].clamp(max=10).exp() * strides / 2
     return torch.cat((centre - half, centre + half), -1)

@@ -120,7 +120,7 @@ def _precision(core: ov.Core, wanted: str) -> str:
 
 
 def _graph(core: ov.Core, weights: Weights) -> ov.Model:
-    """The graph with u8 NHWC BGR input and any size: straight from ONNX, else from the cache, else converted by torch."""
+    """The graph with u8 NHWC BGR input of any size: read from ONNX, or from the cache, or converted by torch."""
     if weights.path.suffix == ".onnx":
         try:
             return _with_picture_input(core.read_model(weights.path))
@@ -156,7 +156,7 @@ def _convert(weights: Weights) -> ov.Model:
 
 
 def _store(graph: ov.Model, path: Path) -> None:
-    """Write the pair of files so that a worker beside this one sees either nothing or all of it: .bin first, .xml last."""
+    """Write the pair of files, .bin first: a worker beside this one sees either nothing or all of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name

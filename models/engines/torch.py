@@ -1,0 +1,176 @@
+"""Torch: CUDA with captured graphs, or the CPU as a fallback.
+
+On CUDA two lanes take turns, each with its own stream, pinned buffers and one captured graph per batch size, so that
+the upload of one batch runs under the pass of the other. Resize was done before; conversion to float is in the graph.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from models.contract import DetectorSpec
+from models.postprocess import PostProcess
+from models.weights import Weights
+from models.yolox import Deployed
+from stream.errors import ModelError
+from stream.messages import Detections
+
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+CUDA_LANES = 2
+Size = tuple[tuple[int, int], int]
+"""Input (height, width) and batch."""
+
+
+class Lane(Protocol):
+    """Runs one batch at a time."""
+
+    def start(self, pictures: np.ndarray) -> None: ...
+    def done(self) -> bool: ...
+    def raw(self) -> np.ndarray:
+        """Waits; f32 (B, A, 5 + classes) of the batch that was started."""
+        ...
+
+
+class TorchPending:
+    """A batch in a lane."""
+
+    def __init__(self, owner: TorchDetector, lane: Lane, input_hw: tuple[int, int]) -> None:
+        self._owner, self._lane, self._input_hw = owner, lane, input_hw
+
+    def done(self) -> bool:
+        return self._lane.done()
+
+    def result(self) -> list[Detections]:
+        return self._owner.finish(self._lane, self._input_hw)
+
+
+class TorchDetector:
+    """A Detector on torch. Raises ModelError if the precision does not run here or the memory does not suffice."""
+
+    def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
+        cuda = torch.cuda.is_available()
+        precision = ("fp16" if cuda else "f32") if spec.precision == "auto" else spec.precision
+        if precision not in DTYPES or (precision == "fp16" and not cuda):
+            raise ModelError("precision", f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}", "use auto")
+        self._spec, self._post = spec, PostProcess(spec.score, spec.nms_iou, weights.labels)
+        dtype, device = DTYPES[precision], torch.device("cuda" if cuda else "cpu")
+        network = weights.network().to(memory_format=torch.channels_last)
+        deployed = Deployed(network.to(device, dtype).eval().requires_grad_(False), dtype)
+        self._free: list[Lane] = []
+        if cuda:
+            self._free += [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
+        else:
+            torch.set_num_threads(spec.threads or torch.get_num_threads())
+            self._free.append(CpuLane(deployed))
+        self.in_flight = len(self._free)
+        where = torch.cuda.get_device_name() if cuda else f"the CPU, {torch.get_num_threads()} threads"
+        self.describe = f"{weights.path.stem} on torch, {precision}, {where}"
+
+    def start(self, pictures: np.ndarray) -> TorchPending:
+        """See models.contract.Detector. Raises ModelError on a shape that was not opened or a start too many."""
+        input_hw = (pictures.shape[1], pictures.shape[2]) if pictures.ndim == 4 else (0, 0)
+        spec = self._spec
+        if input_hw not in spec.input_hw or pictures.dtype != np.uint8 or not 1 <= len(pictures) <= spec.max_batch:
+            opened = ", ".join(f"({spec.max_batch}, {h}, {w}, 3)" for h, w in spec.input_hw)
+            raise ModelError("detector", f"expected u8 up to {opened}, got {pictures.dtype} {pictures.shape}")
+        if not self._free:
+            raise ModelError("detector", f"more than {self.in_flight} passes at the same time", "take a result first")
+        lane = self._free.pop(0)
+        lane.start(pictures)
+        return TorchPending(self, lane, input_hw)
+
+    def finish(self, lane: Lane, input_hw: tuple[int, int]) -> list[Detections]:
+        """Wait for a lane, read its outputs and take it back."""
+        try:
+            found = [self._post(raw, input_hw) for raw in lane.raw()]
+        except RuntimeError as error:
+            raise ModelError("detector", f"torch failed during a pass ({error})") from error
+        self._free.append(lane)
+        return found
+
+    def close(self) -> None:
+        self._free.clear()
+
+
+class CpuLane:
+    """The pass happens inside start()."""
+
+    def __init__(self, network: Deployed) -> None:
+        self._network = network
+
+    def start(self, pictures: np.ndarray) -> None:
+        with torch.inference_mode():
+            self._raw = self._network(torch.from_numpy(np.ascontiguousarray(pictures))).numpy()
+
+    def done(self) -> bool:
+        return True
+
+    def raw(self) -> np.ndarray:
+        return self._raw
+
+
+class CapturedPass(NamedTuple):
+    """A graph with the buffers that it reads and writes: host to device to network to device to host."""
+
+    graph: torch.cuda.CUDAGraph
+    pinned: torch.Tensor  # u8 (B, h, w, 3)
+    uploaded: torch.Tensor
+    output: torch.Tensor  # f32 (B, A, 5 + classes)
+    fetched: torch.Tensor
+
+
+class CudaLane:
+    """One stream, pinned buffers, and one captured graph for each batch size; a batch runs in the next larger graph."""
+
+    def __init__(self, network: Deployed, sizes: list[Size]) -> None:
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._passes = {size: self._capture(network, size) for size in sizes}
+        self._end = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._fetched = torch.empty(0)
+
+    def start(self, pictures: np.ndarray) -> None:
+        count, input_hw = len(pictures), (pictures.shape[1], pictures.shape[2])
+        size = min(n for hw, n in self._passes if hw == input_hw and n >= count)
+        run = self._passes[input_hw, size]
+        run.pinned[:count].numpy()[:] = pictures
+        self._fetched = run.fetched[:count]
+        with torch.cuda.stream(self._stream):
+            run.uploaded.copy_(run.pinned, non_blocking=True)
+            run.graph.replay()
+            run.fetched.copy_(run.output, non_blocking=True)
+            self._end.record()
+
+    def done(self) -> bool:
+        return bool(self._end.query())  # type: ignore[no-untyped-call]
+
+    def raw(self) -> np.ndarray:
+        self._end.synchronize()
+        return self._fetched.numpy()
+
+    def _capture(self, network: Deployed, size: Size) -> CapturedPass:
+        (height, width), batch = size
+        try:
+            pinned = torch.full((batch, height, width, 3), 114, dtype=torch.uint8, pin_memory=True)
+            uploaded = pinned.cuda()
+            graph = torch.cuda.CUDAGraph()
+            with torch.inference_mode():
+                with torch.cuda.stream(self._stream):
+                    for _ in range(3):  # lets cuDNN choose its kernels before the capture
+                        network(uploaded)
+                self._stream.synchronize()
+                with torch.cuda.graph(graph, stream=self._stream):
+                    output = network(uploaded)
+                fetched = torch.empty(output.shape, dtype=output.dtype, pin_memory=True)
+        except torch.cuda.OutOfMemoryError as error:
+            what = f"not enough GPU memory for {batch} pictures of {height}x{width}"
+            raise ModelError("detector", what, "set a smaller batch") from error
+        return CapturedPass(graph, pinned, uploaded, output, fetched)
+
+
+def _sizes(spec: DetectorSpec) -> list[Size]:
+    """Each input with batches of 1, 2, 4, ... up to the largest."""
+    batches = sorted({min(2**k, spec.max_batch) for k in range(spec.max_batch.bit_length() + 1)})
+    return [(input_hw, batch) for input_hw in spec.input_hw for batch in batches]

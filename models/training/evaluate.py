@@ -1,0 +1,119 @@
+"""Average precision against partial truth, by pycocotools.
+
+A class is scored only on the pictures whose source annotates it, and a detection inside an ignored region is neither
+right nor wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.training.pictures import read_picture
+from stream.geometry import Letterbox, fit_input
+from stream.messages import LABELS, Detections
+
+IGNORE_NAME = "ignore"
+Detect = Callable[[np.ndarray], list[Detections]]
+"""u8 (B, h, w, 3) letterboxed pictures -> Detections in network pixels, one a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """AP (IoU 0.50:0.95) and AP50 of one class over `pictures`, with `boxes` true boxes; NaN without any."""
+
+    label: str
+    ap: float
+    ap50: float
+    boxes: int
+    pictures: int
+
+
+def mean(scores: list[Scores]) -> Scores:
+    """Mean over the classes that have truth."""
+    known = [s for s in scores if s.boxes]
+    ap, ap50 = (float(np.mean([getattr(s, name) for s in known])) for name in ("ap", "ap50"))
+    return Scores("all", ap, ap50, sum(s.boxes for s in known), max(s.pictures for s in known))
+
+
+def evaluate(annotations: Path, split: str, detect: Detect, long_side: int, view: str = "") -> list[Scores]:
+    """Scores of `detect` on a split, by class, with pictures letterboxed to the input that fits their aspect; only the
+    pictures of one view where `view` is named."""
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(annotations))
+    images = [p for p in truth.dataset["images"] if p.get("split", split) == split and view in ("", p.get("view"))]
+    found = {
+        p["id"]: detect_picture(detect, read_picture(annotations.parent / p["file_name"]), long_side) for p in images
+    }
+    return score(truth.dataset, images, found)
+
+
+def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detections:
+    """Detections in picture pixels of one u8 (H, W, 3) picture, letterboxed at the top left with padding 114."""
+    height, width = picture.shape[:2]
+    box = Letterbox((0, 0, width, height), fit_input((width, height), long_side))
+    canvas = np.full((1, *box.input_hw, 3), 114, np.uint8)
+    rows, columns = box.content_hw
+    method = cv2.INTER_AREA if box.scale < 1 else cv2.INTER_LINEAR
+    canvas[0, :rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)
+    seen = detect(canvas)[0]
+    return Detections(box.to_picture(seen.xyxy), seen.score, seen.label)
+
+
+def score(dataset: dict[str, Any], images: list[dict[str, Any]], found: dict[int, Detections]) -> list[Scores]:
+    """Scores by class from COCO annotations and the detections of each picture, by picture id."""
+    numbers = {c["name"]: c["id"] for c in dataset["categories"]}
+    by_picture: dict[int, list[dict[str, Any]]] = {}
+    for box in dataset["annotations"]:
+        by_picture.setdefault(box["image_id"], []).append(box)
+    scores = []
+    for index, label in enumerate(LABELS):
+        known = [p for p in images if numbers.get(label) in p.get("annotated", [numbers.get(label)])]
+        boxes = [box for p in known for box in _truth_of(by_picture.get(p["id"], []), numbers, label)]
+        scores.append(_score_class(label, index, known, boxes, found))
+    return scores
+
+
+def _truth_of(boxes: list[dict[str, Any]], numbers: dict[str, int], label: str) -> list[dict[str, Any]]:
+    """Boxes of the class, and ignored regions as crowds of that class."""
+    own = [box for box in boxes if box["category_id"] == numbers[label]]
+    ignored = [box for box in boxes if box["category_id"] == numbers.get(IGNORE_NAME)]
+    return own + [box | {"category_id": numbers[label], "iscrowd": 1} for box in ignored]
+
+
+def _score_class(
+    label: str, index: int, pictures: list[dict[str, Any]], boxes: list[dict[str, Any]], found: dict[int, Detections]
+) -> Scores:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    count = sum(not box["iscrowd"] for box in boxes)
+    if not count:
+        return Scores(label, float("nan"), float("nan"), 0, len(pictures))
+    rows = []
+    for picture in pictures:
+        seen = found[picture["id"]]
+        for xyxy, value in zip(seen.xyxy[seen.label == index], seen.score[seen.label == index], strict=True):
+            xywh = [float(v) for v in (*xyxy[:2], *(xyxy[2:] - xyxy[:2]))]
+            rows.append({"image_id": picture["id"], "category_id": 1, "bbox": xywh, "score": float(value)})
+    if not rows:
+        return Scores(label, 0.0, 0.0, count, len(pictures))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        numbered = [box | {"id": k, "category_id": 1} for k, box in enumerate(boxes, 1)]
+        truth.dataset = {"info": {}, "images": pictures, "categories": [{"id": 1}], "annotations": numbered}
+        truth.createIndex()
+        run = COCOeval(truth, truth.loadRes(rows), "bbox")
+        run.evaluate()
+        run.accumulate()
+    precision = run.eval["precision"][:, :, 0, 0, -1]  # (IoU, recall), all areas, 100 detections
+    return Scores(label, float(precision.mean()), float(precision[0].mean()), count, len(pictures))

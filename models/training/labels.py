@@ -1,0 +1,182 @@
+"""What is known about a training picture, and what is not.
+
+Labels are partial: a class that a source does not annotate is unknown there, not absent. Everything that must be
+neither right nor wrong becomes an IGNORE box: the loss leaves the cells inside it alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from stream.errors import ConfigError
+from stream.geometry import area, intersection, iou
+from stream.messages import LABELS
+
+IGNORE = -1
+PERSON, TWO_WHEELERS = 0, (1, 3)
+
+LABEL_SCORE = 0.30  # a machine label of a class that the source does not annotate is believed from here
+MISSED_SCORE = 0.20  # a machine label of an annotated class from here may be a human's miss
+FULL_WEIGHT_SCORE = 0.60  # machine labels below this weigh less in the loss
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """xyxy f32 (N, 4) in pixels, label i16 (N,) (index into LABELS, or IGNORE), weight f32 (N,) in the loss."""
+
+    xyxy: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+
+    @staticmethod
+    def of(rows: list[tuple[np.ndarray, int, float]]) -> Boxes:
+        """From (xyxy, label, weight) rows."""
+        xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+        label = np.array([row[1] for row in rows], np.int16)
+        return Boxes(xyxy, label, np.array([row[2] for row in rows], np.float32))
+
+    @staticmethod
+    def join(parts: list[Boxes]) -> Boxes:
+        return Boxes(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("xyxy", "label", "weight")))
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture of a data set. annotated: the labels that its source marks; draw: how often it is drawn, 1 = once."""
+
+    path: Path
+    boxes: Boxes
+    annotated: tuple[int, ...]
+    draw: float
+    source: str = ""
+    view: str = ""
+
+
+def read_data(folder: Path, split: str) -> list[Labelled]:
+    """The pictures of one split: COCO form (annotations.json, optionally machine.jsonl) or YOLO form (images/, labels/,
+    data.yaml). Raises ConfigError where there is neither, or no picture."""
+    if (folder / "annotations.json").exists():
+        found = _read_coco(folder, split)
+    elif (folder / "data.yaml").exists():
+        found = _read_yolo(folder, split)
+    else:
+        raise ConfigError(
+            str(folder), "no annotations.json (COCO) and no data.yaml (YOLO) here", "name a data set folder"
+        )
+    if not found:
+        raise ConfigError(str(folder), f"no picture in the split {split!r}", "check the split names of the data set")
+    return found
+
+
+def _read_coco(folder: Path, split: str) -> list[Labelled]:
+    try:
+        stored = json.loads((folder / "annotations.json").read_text())
+        pictures = [p for p in stored["images"] if p.get("split", split) == split]
+        names = {c["id"]: c["name"] for c in stored["categories"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(str(folder / "annotations.json"), f"not COCO annotations ({error!r})") from error
+    human: dict[int, list[dict[str, Any]]] = {}
+    for box in stored["annotations"]:
+        human.setdefault(box["image_id"], []).append(box)
+    machine = _read_machine(folder / "machine.jsonl")
+    labels = {number: LABELS.index(name) if name in LABELS else IGNORE for number, name in names.items()}
+    everything = [number for number, label in labels.items() if label != IGNORE]
+    found = []
+    for picture in pictures:
+        known = tuple(labels[number] for number in picture.get("annotated", everything))
+        rows = [(_xyxy(b["bbox"]), IGNORE if b.get("iscrowd") else labels[b["category_id"]], 1.0)
+                for b in human.get(picture["id"], [])]  # fmt: skip
+        seen = [(_xyxy(b[1:5]), labels[int(b[0])], float(b[5])) for b in machine.get(picture["id"], [])]
+        boxes = merge(Boxes.of(rows), Boxes.of(seen), known)
+        view, source = picture.get("view", ""), picture.get("source", "")
+        found.append(Labelled(folder / picture["file_name"], boxes, known, _draw(boxes, view, source), source, view))
+    return found
+
+
+def _read_machine(path: Path) -> dict[int, list[list[float]]]:
+    if not path.exists():
+        return {}
+    lines = (json.loads(line) for line in path.read_text().splitlines() if line)
+    return {line["image_id"]: line["boxes"] for line in lines}
+
+
+def _read_yolo(folder: Path, split: str) -> list[Labelled]:
+    """images/SPLIT/*.jpg with labels/SPLIT/*.txt: class, centre x, centre y, width, height in parts of the picture."""
+    import cv2
+
+    names = yaml.safe_load((folder / "data.yaml").read_text())["names"]
+    names = list(names.values()) if isinstance(names, dict) else names
+    labels = [LABELS.index(name) if name in LABELS else IGNORE for name in names]
+    found = []
+    for path in sorted((folder / "images" / split).iterdir()):
+        text = folder / "labels" / split / f"{path.stem}.txt"
+        picture = cv2.imread(str(path))
+        if picture is None:
+            raise ConfigError(str(path), "not a readable picture", "remove it or repair it")
+        height, width = picture.shape[:2]
+        rows = []
+        for line in text.read_text().splitlines() if text.exists() else []:
+            kind, x, y, w, h = (float(part) for part in line.split()[:5])
+            if not 0 <= int(kind) < len(labels):
+                raise ConfigError(str(text), f"class {int(kind)} is not among the {len(labels)} of data.yaml")
+            edges = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2]) * [width, height, width, height]
+            rows.append((edges, labels[int(kind)], 1.0))
+        boxes = Boxes.of(rows)
+        found.append(Labelled(path, boxes, tuple(k for k in labels if k != IGNORE), _draw(boxes, "", "")))
+    return found
+
+
+def merge(human: Boxes, machine: Boxes, annotated: tuple[int, ...]) -> Boxes:
+    """Human truth where the source annotates a class, machine labels (weight = score) elsewhere, IGNORE in doubt.
+
+    Riders are boxed with their machine by most sources and apart by some, so a person who rides is ignored.
+    """
+    fresh = ~(overlap_of(machine.xyxy, human) > 0.5)
+    xyxy, label, score = machine.xyxy[fresh], machine.label[fresh], machine.weight[fresh]
+    known = np.isin(label, annotated)
+    believed = ~known & (score >= LABEL_SCORE)
+    doubtful = np.where(known, score >= MISSED_SCORE, ~believed)
+    label = np.where(believed, label, IGNORE).astype(np.int16)
+    weight = np.minimum(1.0, score / FULL_WEIGHT_SCORE).astype(np.float32)
+    used = believed | doubtful
+    merged = Boxes.join([human, Boxes(xyxy[used], label[used], weight[used])])
+    seen = np.isin(machine.label, TWO_WHEELERS) & (machine.weight >= LABEL_SCORE)
+    wheels = np.concatenate((human.xyxy[np.isin(human.label, TWO_WHEELERS)], machine.xyxy[seen]))
+    return Boxes(merged.xyxy, np.where(riders(merged, wheels), IGNORE, merged.label).astype(np.int16), merged.weight)
+
+
+def overlap_of(xyxy: np.ndarray, human: Boxes) -> np.ndarray:
+    """How far a human has spoken about each box, (N,): best IoU with a label, or the part in an ignored region."""
+    if not len(human.xyxy) or not len(xyxy):
+        return np.zeros(len(xyxy), np.float32)
+    inside = intersection(xyxy, human.xyxy) / np.maximum(area(xyxy), 1e-6)[:, None]
+    return np.where(human.label == IGNORE, inside, iou(xyxy, human.xyxy)).max(1)
+
+
+def riders(boxes: Boxes, wheels_xyxy: np.ndarray) -> np.ndarray:
+    """True for each person at least half of whose box lies in a bicycle or motorcycle, bool (N,)."""
+    if not len(wheels_xyxy) or not len(boxes.xyxy):
+        return np.zeros(len(boxes.xyxy), bool)
+    inside = intersection(boxes.xyxy, wheels_xyxy) / np.maximum(area(boxes.xyxy), 1e-6)[:, None]
+    return (boxes.label == PERSON) & (inside.max(1) >= 0.5)
+
+
+def _xyxy(xywh: list[float]) -> np.ndarray:
+    return np.array([xywh[0], xywh[1], xywh[0] + xywh[2], xywh[1] + xywh[3]], np.float32)
+
+
+def _draw(boxes: Boxes, view: str, source: str) -> float:
+    """Fixed cameras are what the product sees; people and bicycles are rare; plain photographs teach little."""
+    draw = 2.0 if view == "fixed" else 1.0
+    strong = boxes.label[boxes.weight >= 1]
+    if (strong == PERSON).any():
+        draw *= 2.0
+    if (strong == 1).any():
+        draw *= 1.5
+    return draw * (0.4 if source == "openimages_vehicles" else 1.0)

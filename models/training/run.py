@@ -1,0 +1,105 @@
+"""The state of a training run, and its check-points: written in one move, read without unpickling."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.checkpoints import COCO_ROAD_USERS, take_classes
+from models.training.optimiser import ScaledAdam
+from models.weights import read_weights
+from models.yolox import YOLOX, Arch
+from stream.errors import ModelError
+from stream.messages import LABELS
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(slots=True)
+class Run:
+    """All that a check-point holds. history: the rows of the log, see train.train."""
+
+    network: YOLOX
+    averaged: YOLOX
+    optimiser: ScaledAdam
+    step: int = 0
+    elapsed_s: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def begin(start: Path, device: str) -> Run:
+    """A run at step 0 from a checkpoint, see `start_network`."""
+    network = start_network(start)
+    averaged = YOLOX(network.arch)
+    averaged.load_state_dict(network.state_dict())
+    return _on_device(device, network, averaged)
+
+
+def resume(folder: Path, device: str) -> Run | None:
+    """The run whose check-point lies in the folder; None without one. Raises ModelError on a damaged file."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    stored = _load(path)
+    networks = [YOLOX(Arch(**stored["arch"])) for _ in range(2)]
+    networks[0].load_state_dict(stored["network"])
+    networks[1].load_state_dict(stored["averaged"])
+    run = _on_device(device, *networks)
+    run.optimiser.load_state_dict(stored["optimiser"])
+    run.step, run.elapsed_s, run.history = stored["step"], stored["elapsed_s"], json.loads(stored["history"])
+    return run
+
+
+def save(run: Run, folder: Path) -> None:
+    """Write a check-point in one move, so that an interruption leaves the old one whole."""
+    path = folder / CHECKPOINT
+    part = path.with_suffix(".part")
+    torch.save(
+        {
+            "arch": asdict(run.network.arch),
+            "network": run.network.state_dict(),
+            "averaged": run.averaged.state_dict(),
+            "optimiser": run.optimiser.state_dict(),
+            "step": run.step,
+            "elapsed_s": run.elapsed_s,
+            "history": json.dumps(run.history),
+        },
+        part,
+    )
+    part.replace(path)
+
+
+def averaged_network(folder: Path) -> YOLOX:
+    """The averaged network of the check-point in a folder, for export. Raises ModelError on a damaged file."""
+    stored = _load(folder / CHECKPOINT)
+    network = YOLOX(Arch(**stored["arch"]))
+    network.load_state_dict(stored["averaged"])
+    return network
+
+
+def start_network(path: Path) -> YOLOX:
+    """A network of our six classes from a published checkpoint (80 or 6 classes) or from own weights."""
+    network = read_weights(path).network()
+    if network.arch.classes == 80:
+        return take_classes(network, COCO_ROAD_USERS)
+    if network.arch.classes != len(LABELS):
+        raise ModelError(str(path), f"expected 80 or {len(LABELS)} classes, got {network.arch.classes}")
+    return network
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds on damaged files
+        raise ModelError(str(path), f"not a readable check-point ({error})", "remove it to start anew") from error
+    return stored
+
+
+def _on_device(device: str, network: YOLOX, averaged: YOLOX) -> Run:
+    network.to(memory_format=torch.channels_last).to(device).train()
+    averaged.to(device).eval().requires_grad_(False)
+    return Run(network, averaged, ScaledAdam(network.parameters()))
