@@ -11,6 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from stream.messages import Counted, Frame, Tracks
+
 MILLISECONDS = Fraction(1, 1000)
 
 
@@ -98,3 +100,31 @@ def corrupt(path: Path, share: tuple[float, float] = (0.4, 0.6), seed: int = 1) 
             data[i] ^= 0xFF
     path.write_bytes(data)
     return path
+
+
+def make_tracks(rows: Sequence[tuple], ended: Sequence[int] = ()) -> Tracks:
+    """Tracks from rows of (track_id, xyxy, label index, observed, confirmed)."""
+    return Tracks(
+        track_id=np.array([row[0] for row in rows], np.int64),
+        xyxy=np.array([row[1] for row in rows], np.float32).reshape(-1, 4),
+        velocity=np.zeros((len(rows), 2), np.float32),
+        label=np.array([row[2] for row in rows], np.int16),
+        score=np.full(len(rows), 0.9, np.float32),
+        observed=np.array([row[3] for row in rows], np.bool_),
+        confirmed=np.array([row[4] for row in rows], np.bool_),
+        ended=np.array(ended, np.int64),
+    )
+
+
+def make_counted(seq: int, pts_s: float, yuv: np.ndarray | None, tracks: Tracks | None = None) -> Counted:
+    """A counted picture of camera "cam" without crossings."""
+    width, height = (0, 0) if yuv is None else (yuv.shape[1], yuv.shape[0] * 2 // 3)
+    frame = Frame(camera="cam", epoch=0, seq=seq, pts_s=pts_s, captured_ns=0, width=width, height=height)
+    return Counted(frame, make_tracks([]) if tracks is None else tracks, (), yuv)
+
+
+def make_yuv(width: int, height: int, luma: int = 90) -> np.ndarray:
+    """A grey 4:2:0 picture u8 (height*3/2, width)."""
+    yuv = np.full((height * 3 // 2, width), 128, np.uint8)
+    yuv[:height] = luma
+    return yuv

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,16 +38,17 @@ class AnnotatedVideo:
         """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged."""
         self.path = path
         self._overlay = Overlay(scene)
-        self._next_key_s = -1.0
+        self._next_key_s = -math.inf
+        self._open = True
         try:
-            # libx264's "ultrafast" is three times as fast as "veryfast"; it is made up for with bits, not quality.
-            self._container = av.open(
-                str(path), "w", format="mp4", options={"movflags": MOVFLAGS, "flush_packets": "1"}
-            )
+            # flush_packets: what a fragment holds must reach the file system with it, not when a buffer is full.
+            options = {"movflags": MOVFLAGS, "flush_packets": "1"}
+            self._container = av.open(str(path), "w", format="mp4", options=options)
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            _configure(self._stream, scene, matrix, threads)
+            self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
-        _configure(self._stream, scene, matrix, threads)
 
     @classmethod
     def open(cls, camera: CameraPlan, run_folder: Path) -> AnnotatedVideo:
@@ -63,14 +66,15 @@ class AnnotatedVideo:
         """Nothing to add: the last picture is drawn."""
 
     def close(self) -> None:
-        """Write what the encoder holds, and the index. Raises OutputError when it cannot."""
+        """Write what the encoder holds, and the index. Raises OutputError when it cannot; safe to call twice."""
+        if not self._open:
+            return
+        self._encode(None)
+        self._open = False
         try:
-            self._encode(None)
-        finally:
-            try:
-                self._container.close()
-            except (av.FFmpegError, OSError) as error:
-                raise self._failure(error) from error
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
 
     def _is_key(self, pts_s: float) -> bool:
         due = pts_s >= self._next_key_s
@@ -83,6 +87,9 @@ class AnnotatedVideo:
             for packet in self._stream.encode(picture):
                 self._container.mux(packet)
         except (av.FFmpegError, OSError) as error:
+            self._open = False  # no more can be written; what is on the disk plays up to its last whole second
+            with suppress(av.FFmpegError, OSError):
+                self._container.close()
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
@@ -97,6 +104,7 @@ def _configure(stream: VideoStream, scene: Scene, matrix: str, threads: int) -> 
     stream.time_base = stream.codec_context.time_base = TIME_BASE
     stream.codec_context.thread_count = threads
     stream.codec_context.gop_size = 10_000  # key pictures are asked for by time, not by count: the rate may vary
+    # "ultrafast" takes a third of the time of "veryfast" and makes up for it with bits, not with quality.
     stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "25", "forced-idr": "1"}
     stream.codec_context.color_range = 1  # limited
     if matrix:
