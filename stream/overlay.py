@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from stream.messages import LABELS, Counted, Crossing, Tracks
 from stream.scene import Line, Scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
-TRAIL_STEP_PX = 4.0  # points nearer than this are merged: a standing car is one point, not fifty
+TRAIL_STEP = 0.01  # of the picture's height: points nearer than this are merged; a standing car is one, not fifty
 LIT_S = 0.4  # a line is lit for so long after a crossing
 
 # Six hues that are told apart on grey asphalt, also by most colour-blind people, in the order of LABELS.
@@ -56,9 +57,10 @@ class Overlay:
             self._lit_until_s[crossing.line] = pts_s + LIT_S
 
     def _remember(self, tracks: Tracks, pts_s: float) -> None:
+        step_px = TRAIL_STEP * self._scene.height
         for track_id, (x1, _, x2, y2) in zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True):
             trail = self._trails.setdefault(track_id, [])
-            if len(trail) > 1 and abs(trail[-1][1] - trail[-2][1]) + abs(trail[-1][2] - trail[-2][2]) < TRAIL_STEP_PX:
+            if len(trail) > 1 and abs(trail[-1][1] - trail[-2][1]) + abs(trail[-1][2] - trail[-2][2]) < step_px:
                 trail.pop()
             trail.append((pts_s, (x1 + x2) / 2, y2))
             while trail[0][0] < pts_s - TRAIL_S:
@@ -89,16 +91,10 @@ class Overlay:
             canvas.label(f"{LABELS[labels[k]]} {ids[k]}", left, top, colour)
 
     def _draw_line(self, canvas: Canvas, line: Line, pts_s: float) -> None:
-        lit = pts_s < self._lit_until_s.get(line.name, -1.0)
-        colour = LIT_COLOUR if lit else LINE_COLOUR
-        ends = np.array([[line.x1, line.y1], [line.x2, line.y2]], np.float32)
+        colour = LIT_COLOUR if pts_s < self._lit_until_s.get(line.name, -1.0) else LINE_COLOUR
+        ends, arrow = _line_shape(line, canvas.stroke)
         canvas.path(ends, colour, canvas.stroke)
-        middle, along = ends.mean(axis=0), ends[1] - ends[0]
-        along /= max(float(np.hypot(*along)), 1e-6)
-        size = 5.0 * canvas.stroke
-        inwards = np.array([-along[1], along[0]], np.float32)  # `in` is from the walker's left to the right
-        foot = middle + inwards * canvas.stroke
-        canvas.polygon(np.stack([foot - along * size / 2, foot + along * size / 2, foot + inwards * size]), colour)
+        canvas.polygon(arrow, colour)
         canvas.label(line.name, line.x1, line.y1, colour)
 
     def _draw_panel(self, canvas: Canvas, pts_s: float) -> None:
@@ -108,3 +104,14 @@ class Overlay:
         rows = [(line.name, str(totals[line.name, "in"]), str(totals[line.name, "out"])) for line in self._scene.lines]
         if rows:
             canvas.panel((head, *rows))
+
+
+@lru_cache(maxsize=256)
+def _line_shape(line: Line, stroke: int) -> tuple[np.ndarray, np.ndarray]:
+    """Its ends f32 (2, 2), and an arrow head f32 (3, 2) at its middle that points to the side of `in`."""
+    ends = np.array([[line.x1, line.y1], [line.x2, line.y2]], np.float32)
+    along = ends[1] - ends[0]
+    along /= max(float(np.hypot(*along)), 1e-6)
+    inwards = np.array([-along[1], along[0]], np.float32)  # from the walker's left to the right; y points down
+    foot, size = ends.mean(axis=0) + inwards * stroke, 5 * stroke
+    return ends, np.stack([foot - along * size / 2, foot + along * size / 2, foot + inwards * size])
