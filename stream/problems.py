@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -35,6 +34,9 @@ WORDS: dict[str, str] = {
 }
 
 
+LONGEST = 80  # characters of a value that are shown
+
+
 def describe(error: ValidationError, raw: Any, schema: type[BaseModel]) -> list[str]:
     """One line a place: `detector.score: expected 1 or less, got 2`. Passwords in addresses are masked."""
     found: dict[str, tuple[list[str], str]] = {}
@@ -42,11 +44,10 @@ def describe(error: ValidationError, raw: Any, schema: type[BaseModel]) -> list[
         place, value = _locate(problem["loc"], raw)
         expected = _expected(problem, place, value, schema)
         says_it = problem["type"] == "value_error" or (problem["type"] == "missing" and isinstance(value, dict))
-        texts, _ = found.setdefault(".".join(map(str, place)), ([], "" if says_it else f", got {reprlib.repr(value)}"))
+        texts, _ = found.setdefault(".".join(map(str, place)), ([], "" if says_it else f", got {_shown(value)}"))
         if expected not in texts:  # the branches of a union are one problem
             texts.append(expected)
-    lines = [f"{place or 'file'}: {', or '.join(texts)}{got}" for place, (texts, got) in found.items()]
-    return [re.sub(r"//[^/@\s]*@", "//***@", line) for line in lines]
+    return [f"{place or 'file'}: {', or '.join(texts)}{got}" for place, (texts, got) in found.items()]
 
 
 def _locate(loc: tuple[int | str, ...], raw: Any) -> tuple[list[int | str], Any]:
@@ -74,6 +75,11 @@ def _expected(problem: Any, place: list[int | str], value: Any, schema: type[Bas
         kind = "invalid_key"
     words = WORDS.get(kind, problem["msg"])
     return words.format(**problem.get("ctx", {})) if kind in WORDS else words
+
+
+def _shown(value: Any) -> str:
+    text = re.sub(r"//[^/@\s]*@", "//***@", repr(value))
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def _keys(schema: type[BaseModel], place: list[int | str]) -> list[str]:
