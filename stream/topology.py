@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -61,6 +60,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     """infos: what a look at each source gave, by camera name; run: keeps the rings of two runs apart.
     Raises ConfigError with the problems of all cameras."""
     cameras = _plan_cameras(config, infos)
+    control = endpoint("control", "")  # asked for first: of fixed ports it gets the one that the user named
     place = config.placement
     handles = place.mode == "processes"
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
@@ -98,7 +98,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                 )
             )
     used = tuple(rings.values()) if handles else ()
-    return Plan(cameras, tuple(workers), used, endpoint("control", ""), str(config.output.dir), place.mode == "inline")
+    return Plan(cameras, tuple(workers), used, control, str(config.output.dir), place.mode == "inline")
 
 
 def _plan_cameras(config: Config, infos: Mapping[str, VideoInfo]) -> tuple[CameraPlan, ...]:
@@ -138,9 +138,7 @@ def _worker_names(place: PlacementConfig, group: int, cameras: tuple[CameraPlan,
     """Camera -> its worker in this group: cameras are dealt out, frames never are, so order is kept."""
     if place.mode == "inline":
         return {camera.name: "inline" for camera in cameras}
-    if group == 0:
-        count = len(cameras)
-    else:
-        count = place.detectors if "detect" in place.workers[group] else 1
-    label = "+".join(place.workers[group])
+    stages = place.workers[group]
+    count = {"decode": len(cameras), "detect": place.detectors}.get(stages[0], 1)
+    label = "+".join(stages)
     return {c.name: f"{label}-{i % count}" if count > 1 else label for i, c in enumerate(cameras)}
