@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ MODELS: dict[str, str] = {
 """Detectors that come with the package: name -> file in models/weights."""
 
 DEFAULT = "roadtally-nano"
+
+PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""A detector of the user's own: module:Class, built from the DetectorSpec alone."""
 
 ENGINES: dict[str, str] = {
     "openvino": "models.engines.openvino:OpenVinoDetector",
@@ -45,6 +49,8 @@ def open_detector(spec: DetectorSpec) -> Detector:
 
     Raises ModelError on an unknown name, a damaged file, or an engine or precision that does not run here.
     """
+    if PLUGIN.fullmatch(spec.model):
+        return _open_plugin(spec)
     weights = find_weights(spec.model)
     engine = engines_here()[0] if spec.engine == "auto" else spec.engine
     if engine not in ENGINES:
@@ -52,6 +58,15 @@ def open_detector(spec: DetectorSpec) -> Detector:
     module, name = ENGINES[engine].split(":")
     detector: Detector = getattr(importlib.import_module(module), name)(weights, spec)
     return detector
+
+
+def _open_plugin(spec: DetectorSpec) -> Detector:
+    module, name = spec.model.split(":")
+    try:
+        plugin: Detector = getattr(importlib.import_module(module), name)(spec)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(spec.model, f"cannot be imported: {error}", "is the module on PYTHONPATH?") from error
+    return plugin
 
 
 def find_weights(model: str) -> Weights:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from stream.messages import EndOfStream, Message
 from stream.metrics import Metrics
-from stream.stages import open_stage
+from stream.stages import Stage, open_stage
 from stream.topology import WorkerPlan
 
 
@@ -17,7 +18,12 @@ class Chain:
     def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
         self._metrics = metrics
         self._names = [name for name in work.stages if name != "decode"]
-        self._stages = [open_stage(name, work, metrics) for name in self._names]
+        self._stages: list[Stage] = []
+        with ExitStack() as opened:
+            for name in self._names:
+                self._stages.append(open_stage(name, work, metrics))
+                opened.callback(self._stages[-1].close)
+            self._opened = opened.pop_all()
         self.open_cameras = {camera.name for camera in work.cameras}
 
     @property
@@ -43,8 +49,8 @@ class Chain:
         return out
 
     def close(self) -> None:
-        for stage in self._stages:
-            stage.close()
+        """Every stage is closed, even when another cannot be; the first error is raised."""
+        self._opened.close()
 
     def _through(self, messages: Iterable[Message], first: int) -> list[Message]:
         for i in range(first, len(self._stages)):

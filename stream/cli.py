@@ -47,7 +47,7 @@ def run(
     from stream.launch import launch, look, planned
     from stream.outcome import Interrupts
 
-    changes = {"output.dir": out, "detector.model": weights}
+    changes: dict[str, Any] = {"output.dir": out, "detector.model": weights}
     if inline:
         changes["placement.mode"] = "inline"
     if not video:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from stream.topology import Plan
 
 LINE_EVERY_S = 5.0  # plain progress lines when not on a terminal
 
-console = Console()
+PLAIN_WIDTH = 140  # of tables that go to a file or a log
+
+console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 @contextmanager
@@ -60,9 +63,11 @@ def show_report(report: Report, plan: Plan) -> None:
     _show_ledger(report)
     frames = sum(balance.decoded for balance in summary.balances)
     busy_s = max(outcome.wall_s - outcome.open_s, 1e-9)
-    console.print(f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open; {frames / busy_s:.0f} frames a second")
+    console.print(
+        f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open; {frames / busy_s:.0f} frames a second"
+    )
     for path in report.paths:
-        console.print(f"  {path}", highlight=False)
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
     if outcome.status == "interrupted":
         console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
     if outcome.error is not None:

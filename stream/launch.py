@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import shutil
@@ -73,7 +74,7 @@ def look(config: Config) -> dict[str, VideoInfo]:
 @contextmanager
 def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
     """The plan, with a private folder for its sockets while the context lasts."""
-    run = secrets.token_hex(4)
+    run = f"{os.getpid()}-{secrets.token_hex(3)}"  # a person can see whose they are
     if config.placement.mode == "tcp":
         yield make_plan(config, infos, TcpAddresses(config.placement.bind, config.placement.port), run)
         return
@@ -112,7 +113,9 @@ def _prepare(folder: Path, config: Config) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
     except OSError as error:
-        raise OutputError(str(folder), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
+        raise OutputError(
+            str(folder), f"cannot be written: {error.strerror}", "choose another folder: --out"
+        ) from error
     store = Store(folder / STORE)
     store.begin_run(__version__, config.model_dump_json())
     store.close()

@@ -1,10 +1,10 @@
 """The store of a run: SQLite in WAL mode, so that it can be read while the run goes on and survives a kill.
 
-    runs       one row: when, which version, the configuration, how it ended
-    crossings  one row an event; its key makes storing it twice the same as once
-    users      one row a road user: class, first and last time, path
-    ledger     one row a camera: the account of every frame
-    notes      what happened besides: damage, skips, restarts
+runs       one row: when, which version, the configuration, how it ended
+crossings  one row an event; its key makes storing it twice the same as once
+users      one row a road user: class, first and last time, path
+ledger     one row a camera: the account of every frame
+notes      what happened besides: damage, skips, restarts
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ _PATH = msgspec.msgpack.Decoder(Path3)
 
 
 class Store:
-    """An open store. Writes are committed by commit(); errors of the disk become OutputError."""
+    """An open store. Writes wait in memory until commit(), so that the file is locked only for a moment and other
+    workers can write it too. Errors of the disk become OutputError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,6 +59,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
+            self._waiting: list[tuple[str, list[tuple]]] = []
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -84,8 +86,12 @@ class Store:
         self._write("INSERT INTO notes VALUES (?,?,?,?)", [(time.time(), camera, kind, text)])
 
     def commit(self) -> None:
+        """Write all that waits, in one transaction."""
+        waiting, self._waiting = self._waiting, []
         try:
-            self._db.commit()
+            with self._db:
+                for statement, rows in waiting:
+                    self._db.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -97,12 +103,13 @@ class Store:
 
     def users(self) -> list[RoadUser]:
         rows = self._db.execute("SELECT * FROM users ORDER BY camera, track_id")
-        return [RoadUser(*row[:-1], path=_PATH.decode(row[-1])) for row in rows]
+        return [RoadUser(*head, _PATH.decode(path)) for *head, path in rows]
 
     def balances(self) -> list[Balance]:
         rows = self._db.execute("SELECT * FROM ledger ORDER BY camera")
         return [
-            Balance(*row[:5], msgspec.json.decode(row[5]), row[6], tuple(msgspec.json.decode(row[7]))) for row in rows
+            Balance(*duties, msgspec.json.decode(skipped), in_flight, tuple(msgspec.json.decode(problems)))
+            for *duties, skipped, in_flight, problems in rows
         ]
 
     def close(self) -> None:
@@ -110,10 +117,7 @@ class Store:
         self._db.close()
 
     def _write(self, statement: str, rows: list[tuple]) -> None:
-        try:
-            self._db.executemany(statement, rows)
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        self._waiting.append((statement, rows))
 
     def _failed(self, error: sqlite3.Error) -> OutputError:
         return OutputError(str(self._path), f"cannot be written: {error}", "is the disk full, or the folder read-only?")

@@ -15,7 +15,19 @@ from stream import worker
 from stream.errors import RoadtallyError, StageError
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.topology import Plan
-from stream.transport.control import Alive, Assign, Beat, ControlServer, Done, Drain, Fault, FromWorker, Go, Hello, Ready
+from stream.transport.control import (
+    Alive,
+    Assign,
+    Beat,
+    ControlServer,
+    Done,
+    Drain,
+    Fault,
+    FromWorker,
+    Go,
+    Hello,
+    Ready,
+)
 from stream.transport.ring import Ring
 
 OPEN_S = 120.0  # for a worker to load its model and be ready
@@ -112,13 +124,17 @@ class _Supervisor:
                 self._hear_last_words()
                 if name not in self._done:
                     self._done.add(name)
-                    self._fail(StageError(f"stage {name}", _died(process.exitcode), "its files are closed; run it again"))
-                return
+                    self._fail(
+                        StageError(f"stage {name}", _died(process.exitcode), "its files are closed; run it again")
+                    )
+                return None
             limit_s = STALL_S if name in self._ready else (REMOTE_S if work.host else OPEN_S)
             silent_s = now_s - self._heard_s.get(name, self._started_s)
             if silent_s > limit_s:
                 self._done.add(name)
-                fix = f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
+                fix = (
+                    f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
+                )
                 return self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
 
     def _hear_last_words(self) -> None:

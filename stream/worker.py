@@ -18,7 +18,7 @@ from stream.messages import EndOfStream, Message
 from stream.metrics import Metrics
 from stream.stages.decode import Decode
 from stream.topology import WorkerPlan
-from stream.transport.control import Alive, Assign, Beat, ControlClient, Done, Drain, Fault, Go, Hello, Ready
+from stream.transport.control import Assign, Beat, ControlClient, Done, Drain, Fault, Go, Hello, Ready
 from stream.transport.edge import LOOK_MS, CreditInlet, CreditOutlet, Inlet, Outlet
 from stream.transport.ring import Ring, SlotPool, local_slots
 
@@ -48,7 +48,7 @@ class InletIntake:
     def take(self, wait_s: float) -> Message | None:
         message = self._inlet.receive()
         if message is None and wait_s:
-            self._poller.poll(wait_s * 1000)
+            self._poller.poll(int(wait_s * 1000))
             message = self._inlet.receive()
         return message
 
@@ -86,7 +86,8 @@ class Worker:
             resources.callback(credit.close)
             self._release[name] = credit.give
         unique = {
-            address: Outlet(context, address, carries_pixels=work.sends_pixels) for address in set(work.outlets.values())
+            address: Outlet(context, address, carries_pixels=work.sends_pixels)
+            for address in set(work.outlets.values())
         }
         for outlet in unique.values():
             resources.callback(outlet.close)

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("stream.errors", "stream"),
     ("stream.geometry", "stream.messages", "stream.metrics", "stream.scene", "stream.settings"),
-    ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.counting", "stream.batching",
+    ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.passing", "stream.counting",
+     "stream.batching", "stream.overlay", "stream.problems",
      "stream.ledger", "stream.video", "stream.drawing", "stream.overlay", "stream.synth", "stream.evaluation",
      "stream.zones", "stream.movements"),
     ("models",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from stream.ledger import Ledger
 from stream.messages import LABELS, Counted, EndOfStream, Tracks
 from stream.store import RoadUser, Store
 
-COMMIT_S = 0.5  # at most so much is lost to a kill
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
 STORE = "events.sqlite"
 
@@ -35,7 +33,6 @@ class Events:
         self._ledger = Ledger(camera.name)
         self._lives: dict[int, _Life] = {}
         self._step_px = PATH_STEP * camera.scene.width
-        self._committed_s = time.monotonic()
 
     @classmethod
     def open(cls, camera: CameraPlan, run_folder: Path) -> Events:
@@ -46,8 +43,10 @@ class Events:
         self._follow(counted.frame.pts_s, counted.tracks)
         if counted.crossings:
             self._store.add_crossings(counted.crossings)
-        if time.monotonic() - self._committed_s > COMMIT_S:
-            self._commit()
+
+    def flush(self) -> None:
+        self._store.set_balance(self._ledger.balance())
+        self._store.commit()
 
     def end(self, end: EndOfStream) -> None:
         self._ledger.end(end)
@@ -58,13 +57,8 @@ class Events:
     def close(self) -> None:
         for track_id in list(self._lives):
             self._end_user(track_id)
-        self._commit()
+        self.flush()
         self._store.close()
-
-    def _commit(self) -> None:
-        self._store.set_balance(self._ledger.balance())
-        self._store.commit()
-        self._committed_s = time.monotonic()
 
     def _follow(self, pts_s: float, tracks: Tracks) -> None:
         shown = np.flatnonzero(tracks.confirmed & tracks.observed)

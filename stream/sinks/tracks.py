@@ -43,6 +43,12 @@ class TrackFile:
         except OSError as error:
             raise self._failed(error) from error
 
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
     def end(self, end: EndOfStream) -> None:
         pass
 

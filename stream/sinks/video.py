@@ -62,6 +62,9 @@ class AnnotatedVideo:
         assert counted.yuv is not None  # draw() refused None
         self._encode(_picture(counted.yuv, counted.frame.pts_s, self._is_key(counted.frame.pts_s)))
 
+    def flush(self) -> None:
+        """Nothing to do: every second is written as a fragment of its own."""
+
     def end(self, end: EndOfStream) -> None:
         """Nothing to add: the last picture is drawn."""
 

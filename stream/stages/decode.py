@@ -28,6 +28,7 @@ class Decode:
         self._held: tuple[av.VideoFrame, float] | None = None
         self._decoded = 0
         self._skipped: Counter[str] = Counter()
+        self._most_in_flight = 0
         self.ended = False
 
     def stop(self) -> None:
@@ -78,6 +79,8 @@ class Decode:
         )
         self._metrics.set("roadtally_decoded_total", self._decoded, camera=camera.name)
         self._metrics.set("roadtally_position_seconds", pts_s, camera=camera.name)
+        self._most_in_flight = max(self._most_in_flight, self._pool.in_flight())
+        self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
 
     def _skip(self, reason: str) -> None:

@@ -40,6 +40,8 @@ class Codec:
         return self._decoder.decode(parts[0])
 
     def _take(self, value: Any) -> Any:
+        if isinstance(value, np.generic):
+            return value.item()
         if not isinstance(value, np.ndarray):
             raise NotImplementedError(f"cannot send a {type(value).__name__}")
         array = np.ascontiguousarray(value)

@@ -1,14 +1,14 @@
 """The control edge: the supervisor binds a ROUTER, every worker connects a DEALER.
 
-    worker                    supervisor
-    Hello          ->                        started, waiting for work
-                   <-         Assign         the worker's part of the plan
-    Ready          ->                        opened: models loaded, sockets bound
-                   <-         Go             every worker is ready
-    Beat           ->                        from the main loop, so that a stuck loop shows
-                   <-         Alive          every second, so that a worker notices a supervisor that is gone
-                   <-         Drain          stop taking in, finish what is in flight; or leave now
-    Done or Fault  ->                        the last word
+worker                    supervisor
+Hello          ->                        started, waiting for work
+               <-         Assign         the worker's part of the plan
+Ready          ->                        opened: models loaded, sockets bound
+               <-         Go             every worker is ready
+Beat           ->                        from the main loop, so that a stuck loop shows
+               <-         Alive          every second, so that a worker notices a supervisor that is gone
+               <-         Drain          stop taking in, finish what is in flight; or leave now
+Done or Fault  ->                        the last word
 """
 
 from __future__ import annotations

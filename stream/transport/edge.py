@@ -142,4 +142,6 @@ def _bind(socket: zmq.Socket, endpoint: str) -> None:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close()
-        raise StageError(endpoint, f"cannot be bound: {error}", "is another run using it? choose another port") from error
+        raise StageError(
+            endpoint, f"cannot be bound: {error}", "is another run using it? choose another port"
+        ) from error

@@ -1,0 +1,78 @@
+"""Trajectories of one camera to disk, from which a run can be counted again: stream/trajectories.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from stream.cameras import CameraPlan
+from stream.errors import OutputError
+from stream.messages import Counted, EndOfStream, Frame, Tracks
+from stream.trajectories import END, TRAJECTORIES, batch_of, schema_of
+
+BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nobody call flush()
+
+
+class Trajectories:
+    """Appends every frame and all its tracks. Only ever appends, so a kill costs no more than the last batch."""
+
+    def __init__(self, path: Path, camera: str, width: int, height: int) -> None:
+        self._path = path
+        self._schema = schema_of(camera, width, height)
+        self._frames: list[Frame] = []
+        self._tracks: list[Tracks] = []
+        self._rows = 0
+        try:
+            self._file = pa.OSFile(str(path), "wb")
+            options = pa.ipc.IpcWriteOptions(compression="zstd")
+            self._writer = pa.ipc.new_stream(self._file, self._schema, options=options)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    @classmethod
+    def open(cls, camera: CameraPlan, run_folder: Path) -> Trajectories:
+        """In the camera's folder; beside what a recorder before wrote, never over it."""
+        del run_folder
+        path, again = Path(camera.folder) / TRAJECTORIES, 1
+        while path.exists():
+            again += 1
+            path = Path(camera.folder) / TRAJECTORIES.replace(".", f".{again}.")
+        return cls(path, camera.name, camera.scene.width, camera.scene.height)
+
+    def write(self, counted: Counted) -> None:
+        self._frames.append(counted.frame)
+        self._tracks.append(counted.tracks)
+        self._rows += 1 + len(counted.tracks)
+        if self._rows > BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._frames:
+            return
+        batch = batch_of(self._schema, self._frames, self._tracks)
+        self._frames, self._tracks, self._rows = [], [], 0
+        self._append(batch)
+
+    def end(self, end: EndOfStream) -> None:
+        self.flush()
+        nothing = pa.RecordBatch.from_pylist([], schema=self._schema)
+        self._append(nothing, {END: msgspec.json.encode(end)})
+
+    def close(self) -> None:
+        self.flush()
+        try:
+            self._writer.close()
+            self._file.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _append(self, batch: pa.RecordBatch, metadata: dict[bytes, bytes] | None = None) -> None:
+        try:
+            self._writer.write_batch(batch, custom_metadata=metadata)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(str(self._path), f"cannot be written: {error}", "free some disk, or choose --out")

@@ -1,0 +1,48 @@
+"""Running a whole pipeline from a test: plain values in, the report out."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import av
+
+from stream.config_file import parse
+from stream.launch import Report, launch, look, planned
+from stream.outcome import Interrupts
+
+
+def configure(clips: list[Path], out: Path, detector: str = "BlobDetector", **sections: Any) -> dict[str, Any]:
+    lines = {"A": [0.1, 0.5, 0.9, 0.5]}
+    raw: dict[str, Any] = {
+        "cameras": [{"source": str(clip), "name": clip.stem, "lines": lines} for clip in clips],
+        "detector": {"model": f"tests.blobs:{detector}", "input": 320},
+        "output": {"dir": str(out)},
+    }
+    for name, values in sections.items():
+        raw[name] = {**raw.get(name, {}), **values} if isinstance(values, dict) else values
+    return raw
+
+
+def run(raw: dict[str, Any]) -> Report:
+    config = parse(raw, "test")
+    with planned(config, look(config)) as plan:
+        return launch(config, plan, lambda values: None, Interrupts())
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "crossings.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def picture_times_s(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(picture.pts * picture.time_base) for picture in container.decode(video=0)]
+
+
+def leftovers(pid: int) -> list[str]:
+    """Shared memory and socket folders of the runs that a process has started."""
+    folders = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+    return sorted(str(path) for folder in folders for path in folder.glob(f"roadtally-{pid}-*"))

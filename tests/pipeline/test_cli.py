@@ -1,0 +1,133 @@
+"""What a person meets at the command line: one message for each mistake, files that play after an interrupt."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stream.store import Store
+from tests.blobs import LINE, blob_clip
+from tests.build import make_sound
+from tests.pipeline.runs import leftovers, picture_times_s, rows
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOBS = ("--weights", "tests.blobs:BlobDetector")
+SLOW = ("--weights", "tests.blobs:SlowBlobDetector")
+
+
+def roadtally(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "stream.cli", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in out + err, err
+    assert leftovers(process.pid) == []
+    return process.returncode, out + err
+
+
+def test_counts_are_shown_when_a_clip_is_run(tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4")
+    code, text = finish(roadtally("run", str(clip), "--line", LINE, *BLOBS, "--out", str(tmp_path / "out")))
+    assert code == 0, text
+    assert len(rows(tmp_path / "out")) == 3
+    assert "crossings.csv" in text and "decoded" in text
+
+
+def test_line_is_suggested_when_none_is_given(tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4")
+    code, text = finish(roadtally("run", str(clip), "--inline", *BLOBS, "--out", str(tmp_path / "out")))
+    assert code == 0, text
+    assert "moving road users" in text
+    suggested = text.split("--line ")[1].split()[0]
+    code, _ = finish(
+        roadtally("run", str(clip), "--inline", *BLOBS, "--line", suggested, "--out", str(tmp_path / "again"))
+    )
+    assert code == 0
+    assert len(rows(tmp_path / "again")) >= 2
+
+
+def wait_for_video(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Until the run has counted something: then it is under way in every stage."""
+    deadline_s = time.monotonic() + 40
+    while time.monotonic() < deadline_s and process.poll() is None:
+        if (folder / "tracks.txt").exists() and (folder / "tracks.txt").stat().st_size:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run never got under way")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_partial_counts_are_kept_when_interrupted(number: signal.Signals, tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4", frames=400)
+    process = roadtally("run", str(clip), "--line", LINE, *SLOW, "--out", str(tmp_path / "out"))
+    wait_for_video(tmp_path / "out", process)
+    process.send_signal(number)
+    code, text = finish(process)
+    assert code == 130, text
+    store = Store(tmp_path / "out" / "events.sqlite")
+    (balance,) = store.balances()
+    store.close()
+    assert 0 < balance.decoded < 400 and balance.in_flight == 0
+    assert len(picture_times_s(tmp_path / "out" / "annotated.mp4")) == balance.detected
+    assert "stopped before the end" in text
+
+
+def test_run_ends_at_once_when_interrupted_twice(tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4", frames=400)
+    process = roadtally("run", str(clip), "--line", LINE, *SLOW, "--out", str(tmp_path / "out"))
+    wait_for_video(tmp_path / "out", process)
+    started_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    code, text = finish(process)
+    assert code == 130, text
+    assert time.monotonic() - started_s < 10
+    assert picture_times_s(tmp_path / "out" / "annotated.mp4")
+
+
+def mistakes(folder: Path) -> dict[str, tuple[list[str], int, str]]:
+    clip = str(blob_clip(folder / "road.mp4", frames=3))
+    (folder / "text.mp4").write_text("this is no video")
+    (folder / "empty.mp4").write_bytes(b"")
+    make_sound(folder / "sound.mp4")
+    (folder / "bad.yaml").write_text(f"cameras:\n  - source: {clip}\n    colour: red\n")
+    (folder / "file").write_text("a file, not a folder")
+    return {
+        "no such file": (["run", str(folder / "none.mp4")], 3, "none.mp4"),
+        "no video": (["run", str(folder / "text.mp4")], 3, "text.mp4"),
+        "an empty file": (["run", str(folder / "empty.mp4")], 3, "empty.mp4"),
+        "a folder": (["run", str(folder)], 3, "got a directory"),
+        "sound only": (["run", str(folder / "sound.mp4")], 3, "video"),
+        "a line of three": (["run", clip, "--line", "A:1,2,3"], 2, "expected NAME:x1,y1,x2,y2"),
+        "a line outside": (["run", clip, "--line", "A:10,10,5000,10"], 2, "outside the picture"),
+        "a line at the border": (["run", clip, "--line", "A:0,0.999,1,0.999"], 2, "border"),
+        "an unknown key": (["check", str(folder / "bad.yaml")], 2, "colour"),
+        "an unknown setting": (["run", clip, "--set", "detector.colour=red"], 2, "colour"),
+        "an unknown model": (["run", clip, "--weights", "yolo99"], 4, "yolo99"),
+        "a folder that is a file": (["run", clip, *BLOBS, "--out", str(folder / "file")], 5, "file"),
+        "no configuration": (["run", str(folder / "none.yaml")], 2, "none.yaml"),
+    }
+
+
+def test_message_says_what_to_do_when_a_person_errs(tmp_path: Path) -> None:
+    for name, (arguments, expected, words) in mistakes(tmp_path).items():
+        if arguments[0] == "run" and "--out" not in arguments:
+            arguments = [*arguments, "--out", str(tmp_path / "out"), "--inline"]
+        code, text = finish(roadtally(*arguments))
+        assert (code, words in text) == (expected, True), f"{name}: exit code {code}\n{text}"
+
+
+def test_plan_is_shown_when_checked(tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4", frames=3)
+    code, text = finish(roadtally("check", str(clip)))
+    assert code == 0, text
+    for words in ("decode", "detect", "track+record", "ipc://", "shared memory"):
+        assert words in text

@@ -1,0 +1,80 @@
+"""The three ways to run give the same answer, to the last crossing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.blobs import FRAMES, blob_clip
+from tests.pipeline.runs import configure, picture_times_s, rows, run
+
+PLACES: dict[str, dict[str, Any]] = {
+    "processes": {"mode": "processes"},
+    "tcp": {"mode": "tcp"},
+    "all in one worker": {"mode": "processes", "workers": [["decode", "detect", "track", "record"]]},
+    "a worker a stage": {"mode": "processes", "workers": [["decode"], ["detect"], ["track"], ["record"]]},
+    "few slots": {"mode": "processes", "slots": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("oracle")
+    clip = blob_clip(folder / "road.mp4")
+    report = run(configure([clip], folder / "out", placement={"mode": "inline"}))
+    assert report.exit_code == 0
+    return clip, folder / "out"
+
+
+def test_crossings_are_right_when_run_inline(oracle: tuple[Path, Path]) -> None:
+    assert sorted(row["direction"] for row in rows(oracle[1])) == ["in", "in", "out"]
+    assert {row["class"] for row in rows(oracle[1])} == {"car"}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+def test_crossings_are_identical_when_run_as_workers(
+    place: dict[str, Any], oracle: tuple[Path, Path], tmp_path: Path
+) -> None:
+    clip, expected = oracle
+    report = run(configure([clip], tmp_path, placement=place))
+    assert report.exit_code == 0, report.outcome.error
+    assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
+    assert (tmp_path / "tracks.txt").read_bytes() == (expected / "tracks.txt").read_bytes()
+    assert picture_times_s(tmp_path / "annotated.mp4") == picture_times_s(expected / "annotated.mp4")
+    (balance,) = report.summary.balances
+    assert (balance.decoded, balance.detected, balance.in_flight) == (FRAMES, FRAMES, 0)
+
+
+def test_cameras_are_counted_apart_when_they_share_a_detector(oracle: tuple[Path, Path], tmp_path: Path) -> None:
+    clips = [blob_clip(tmp_path / f"{name}.mp4", frames) for name, frames in (("north", FRAMES), ("south", 30))]
+    raw = configure(
+        clips, tmp_path / "out", detector="BlobDetector", output={"dir": str(tmp_path / "out"), "video": False}
+    )
+    raw["detector"]["batch"] = 3
+    report = run(raw)
+    assert report.exit_code == 0, report.outcome.error
+    assert [(b.camera, b.decoded, b.in_flight) for b in report.summary.balances] == [("north", 60, 0), ("south", 30, 0)]
+    counted = rows(tmp_path / "out")
+    assert sum(row["camera"] == "north" for row in counted) == 3
+    assert (tmp_path / "out" / "south" / "tracks.txt").exists()
+
+
+def test_frames_between_are_predicted_when_every_third_is_detected(tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4")
+    raw = configure([clip], tmp_path / "out", placement={"mode": "inline"}, detector="BlobDetector")
+    raw["detector"]["every"] = 3
+    report = run(raw)
+    (balance,) = report.summary.balances
+    assert (balance.detected, balance.predicted, balance.in_flight) == (20, 40, 0)
+    assert sorted(row["direction"] for row in rows(tmp_path / "out")) == ["in", "in", "out"]
+
+
+def test_results_before_are_kept_when_a_run_is_repeated(oracle: tuple[Path, Path], tmp_path: Path) -> None:
+    raw = configure([oracle[0]], tmp_path, placement={"mode": "inline"})
+    run(raw)
+    first = (tmp_path / "crossings.csv").read_bytes()
+    run(raw)
+    assert (tmp_path / "previous" / "crossings.csv").read_bytes() == first
+    assert len(rows(tmp_path)) == 3
