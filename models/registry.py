@@ -21,6 +21,7 @@ MODELS: dict[str, str] = {
 """Detectors that come with the package: name -> file in models/weights."""
 
 DEFAULT = "roadtally-nano"
+STRIDE = 32
 
 PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """A detector of the user's own: module:Class, built from the DetectorSpec alone."""
@@ -47,10 +48,16 @@ class ModelInfo(msgspec.Struct, frozen=True):
 def open_detector(spec: DetectorSpec) -> Detector:
     """Open a detector by name or path on the engine that the spec names, or the best one here.
 
-    Raises ModelError on an unknown name, a damaged file, or an engine or precision that does not run here.
+    Raises ModelError on an unknown name, a damaged file, a size that is no multiple of 32, or an engine or precision
+    that does not run here.
     """
     if PLUGIN.fullmatch(spec.model):
         return _open_plugin(spec)
+    for height, width in spec.input_hw:
+        if height % STRIDE or width % STRIDE or min(height, width) < STRIDE:
+            raise ModelError(
+                "input", f"{height}x{width}: height and width must be multiples of {STRIDE}", "use geometry.fit_input"
+            )
     weights = find_weights(spec.model)
     engine = engines_here()[0] if spec.engine == "auto" else spec.engine
     if engine not in ENGINES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,8 @@ def _convert(weights: Weights) -> ov.Model:
     from models.yolox import Deployed
 
     example = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.trace")  # OpenVINO's own choice; export is slower
         return ov.convert_model(Deployed(weights.network()).eval(), example_input=example, input=[-1, -1, -1, 3])
 
 

@@ -134,7 +134,7 @@ def _step(run: Run, batch: Batch, settings: TrainSettings) -> Loss:
     height, width = batch.pictures.shape[1:3]
     loss = detection_loss(raw.float(), batch.boxes, (height, width))
     if not torch.isfinite(loss.total):
-        what = f"the loss is {float(loss.total)} at step {run.step}"
+        what = f"the loss is {loss.total.item()} at step {run.step}"
         raise ModelError("training", what, "resume from the last check-point with a lower learning rate")
     loss.total.backward()  # type: ignore[no-untyped-call]
     run.optimiser.step(settings.learning_rate * warm * cosine, LARGEST_GRADIENT)

@@ -1,0 +1,185 @@
+"""Engines: each equals torch, a batch equals its pictures alone, and a wrong choice is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.bench import bench
+from models.contract import Detector, DetectorSpec
+from models.engines.openvino import cache_folder
+from models.postprocess import PostProcess, suppress
+from models.registry import open_detector
+from models.weights import write_weights
+from models.yolox import YOLOX, Arch, Deployed
+from stream.errors import ModelError
+from stream.messages import Detections
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/yolox_nano.onnx"
+HW = (64, 96)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def network() -> YOLOX:
+    """Random weights of which some cells fire."""
+    torch.manual_seed(3)
+    network = YOLOX(Arch(width=0.125)).eval()
+    for layer in (*network.head.obj_preds, *network.head.cls_preds):
+        torch.nn.init.normal_(layer.weight, std=0.5)  # type: ignore[arg-type]
+    return network
+
+
+@pytest.fixture(scope="module")
+def weights(network: YOLOX, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    write_weights(network, path, {"licence": "none"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (3, *HW, 3), np.uint8)
+
+
+Open = Callable[..., Detector]
+
+
+@pytest.fixture
+def opened(weights: Path) -> Open:
+    def open_one(**changes: object) -> Detector:
+        settings = {"model": str(weights), "input_hw": (HW,), "threads": 1, "max_batch": 3, "precision": "f32"}
+        return open_detector(DetectorSpec(**(settings | changes)))  # type: ignore[arg-type]
+
+    return open_one
+
+
+def expected(network: YOLOX, pictures: np.ndarray, score: float) -> list[Detections]:
+    with torch.no_grad():
+        raw = Deployed(network)(torch.from_numpy(pictures)).numpy()
+    return [PostProcess(score, 0.6, tuple(range(6)))(one, HW) for one in raw]
+
+
+def assert_same(got: list[Detections], wanted: list[Detections], pixels: float, score: float) -> None:
+    for a, b in zip(got, wanted, strict=True):
+        assert len(a) == len(b) > 0
+        a, b = (one.take(np.lexsort((one.label, *one.xyxy.round().T))) for one in (a, b))  # scores may tie
+        np.testing.assert_allclose(a.score, b.score, atol=score)
+        np.testing.assert_allclose(a.xyxy, b.xyxy, atol=pixels)
+        assert (a.label == b.label).all()
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_detections_equal_torch_when_precision_is_f32(
+    engine: str, opened: Open, network: YOLOX, pictures: np.ndarray
+) -> None:
+    detector = opened(engine=engine, score=0.3)
+    got = detector.start(pictures).result()
+    assert_same(got, expected(network, pictures, 0.3), pixels=0.25, score=0.01)  # weights are stored in fp16
+    detector.close()
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_batch_equals_single_pictures_when_started_together(engine: str, opened: Open, pictures: np.ndarray) -> None:
+    detector = opened(engine=engine)
+    together = detector.start(pictures).result()
+    alone = [detector.start(pictures[k : k + 1]).result()[0] for k in range(3)]
+    assert_same(together, alone, pixels=0.01, score=1e-4)
+
+
+def test_results_belong_to_their_pictures_when_many_passes_are_in_flight(opened: Open, pictures: np.ndarray) -> None:
+    detector = opened(engine="openvino", threads=2)
+    alone = [detector.start(pictures[k : k + 1]).result()[0] for k in range(3)]
+    assert detector.in_flight >= 2
+    for _ in range(5):
+        pending = [detector.start(pictures[k : k + 1]) for k in range(detector.in_flight)]
+        for k, one in reversed(list(enumerate(pending))):
+            assert_same(one.result(), [alone[k]], pixels=0.01, score=1e-4)
+            assert one.done()
+
+
+def test_graph_is_cached_and_torch_left_alone_when_opened_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(engine="openvino").close()
+    assert list((cache_folder() / "graphs").glob("*.xml"))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr("models.engines.openvino._convert", refuse)
+    opened(engine="openvino").close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"engine": "tpu"}, "no such engine"),
+        ({"engine": "openvino", "precision": "fp16"}, "OpenVINO runs"),
+        ({"engine": "torch", "precision": "int8"}, "does not run int8"),
+        ({"engine": "openvino", "input_hw": ((60, 90),)}, "multiples of 32"),
+    ],
+)
+def test_model_error_when_choice_does_not_exist(opened: Open, changes: dict[str, object], message: str) -> None:
+    if torch.cuda.is_available() and changes["engine"] == "torch":
+        pytest.skip("CUDA changes what runs")
+    with pytest.raises(ModelError, match=message):
+        opened(**changes)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+@pytest.mark.parametrize("shape", [(1, 64, 64, 3), (4, *HW, 3), (64, 96, 3)])
+def test_model_error_when_batch_has_another_shape(engine: str, opened: Open, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match="expected u8 up to"):
+        opened(engine=engine).start(np.zeros(shape, np.uint8))
+
+
+def test_bench_gives_a_row_per_size_and_batch(weights: Path) -> None:
+    spec = DetectorSpec(model=str(weights), input_hw=(HW, (32, 32)), engine="openvino", threads=1)
+    rows = list(bench(spec, batches=(1, 2), seconds=0.05))
+    assert [(row.input_hw, row.batch) for row in rows] == [(HW, 1), (HW, 2), ((32, 32), 1), ((32, 32), 2)]
+    assert all(row.pictures_per_s > 0 and row.latency_ms > 0 for row in rows)
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published checkpoint is not here")
+def test_published_onnx_opens_without_conversion_when_given_by_path() -> None:
+    detector = open_detector(DetectorSpec(model=str(PUBLISHED), input_hw=((64, 96),), threads=1, engine="openvino"))
+    assert isinstance(detector.start(np.full((1, 64, 96, 3), 114, np.uint8)).result()[0], Detections)
+
+
+def raw_cell(
+    hw: tuple[int, int], cell: int, box: tuple[float, ...], objectness: float, classes: list[float]
+) -> np.ndarray:
+    raw = np.zeros((sum((hw[0] // s) * (hw[1] // s) for s in (8, 16, 32)), 5 + len(classes)), np.float32)
+    raw[cell] = [*box, objectness, *classes]
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("objectness", "classes", "labels", "found"),
+    [
+        (0.9, [0.1, 0.8], (0, 1), [(1, 0.72)]),  # the better class wins
+        (0.9, [0.8, 0.7], (-1, 1), []),  # best claimed by a class that is no road user
+        (0.2, [0.9, 0.0], (0, 1), []),  # product below the threshold
+    ],
+)
+def test_class_and_score_when_one_cell_fires(
+    objectness: float, classes: list[float], labels: tuple[int, ...], found: list[tuple[int, float]]
+) -> None:
+    raw = raw_cell((32, 32), 5, (0.5, 0.5, 0.0, 0.0), objectness, classes)
+    seen = PostProcess(0.25, 0.6, labels)(raw, (32, 32))
+    assert [(int(k), round(float(s), 2)) for k, s in zip(seen.label, seen.score, strict=True)] == found
+    if found:  # cell 5 of a 4x4 grid: column 1, row 1, one stride wide
+        assert seen.xyxy[0].tolist() == [8, 8, 16, 16]
+
+
+def test_only_same_class_is_suppressed_when_boxes_coincide() -> None:
+    xyxy = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
+    assert suppress(xyxy, np.array([2, 2, 0, 2]), 0.6).tolist() == [0, 2, 3]
+    assert suppress(xyxy[:0], np.zeros(0), 0.6).tolist() == []
