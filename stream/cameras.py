@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from stream.config import CameraConfig, Config, is_live
-from stream.lines import check_line
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
+from stream.lines import check_line
 from stream.scene import Line, Scene
 from stream.transport.ring import SlotLayout
 from stream.video import VideoInfo
@@ -30,12 +30,8 @@ class CameraPlan(msgspec.Struct, frozen=True):
 
 def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> CameraPlan:
     """Raises ConfigError that lists every line that cannot be counted on."""
-    crop = _crop(camera, info)
-    scene = Scene(camera.name, info.width, info.height, _lines(camera, info), crop_xyxy=crop)
-    problems = [f"line {line.name}: {reason}" for line in scene.lines if (reason := check_line(line, scene))]
-    if problems:
-        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "move the line into the picture")
-    x1, y1, x2, y2 = crop or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
+    scene = draw_scene(camera, (info.width, info.height))
+    x1, y1, x2, y2 = scene.crop_xyxy or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
     if x2 - x1 < 2 or y2 - y1 < 2:
         raise ConfigError(
             f"camera {camera.name}", f"expected a picture of 2x2 pixels or more, got {info.width}x{info.height}"
@@ -57,25 +53,33 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
     )
 
 
-def _lines(camera: CameraConfig, info: VideoInfo) -> tuple[Line, ...]:
-    return tuple(Line(name, *_pixels(values, info)) for name, values in camera.lines.items())
+def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:
+    """What a camera's configuration draws over a picture of this size, in pixels.
+
+    Raises ConfigError that lists every line that cannot be counted on.
+    """
+    lines = tuple(Line(name, *_pixels(values, size_wh)) for name, values in camera.lines.items())
+    scene = Scene(camera.name, *size_wh, lines, crop_xyxy=_crop(camera, size_wh))
+    problems = [f"line {line.name}: {reason}" for line in lines if (reason := check_line(line, scene))]
+    if problems:
+        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "move the line into the picture")
+    return scene
 
 
-def _pixels(values: tuple[float, ...], info: VideoInfo) -> tuple[float, ...]:
+def _pixels(values: tuple[float, ...], size: tuple[int, int]) -> tuple[float, ...]:
     """x, y, x, y, ... as fractions when all are <= 1, else already pixels."""
-    size = (info.width, info.height)
     fractions = all(value <= 1 for value in values)
     return tuple(value * size[i % 2] if fractions else value for i, value in enumerate(values))
 
 
-def _crop(camera: CameraConfig, info: VideoInfo) -> tuple[int, int, int, int] | None:
+def _crop(camera: CameraConfig, size_wh: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """The upright, even rectangle around a drawn polygon; None where the network sees everything."""
     if isinstance(camera.roi, str):
         return None
     if len(camera.roi) < 3:
         raise ConfigError(f"camera {camera.name}", f"roi: expected 3 corners or more, got {len(camera.roi)}")
-    flat = _pixels(tuple(value for corner in camera.roi for value in corner), info)
-    corners = np.array(flat).reshape(-1, 2).clip(0, (info.width, info.height))
+    flat = _pixels(tuple(value for corner in camera.roi for value in corner), size_wh)
+    corners = np.array(flat).reshape(-1, 2).clip(0, size_wh)
     x1, y1 = (corners.min(axis=0) // 2 * 2).astype(int)
     x2, y2 = (corners.max(axis=0) // 2 * 2).astype(int)
     if x2 - x1 < 32 or y2 - y1 < 32:

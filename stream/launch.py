@@ -29,11 +29,12 @@ from stream.store import Store
 from stream.summary import CROSSINGS, Summary, summarise, write_crossings
 from stream.supervisor import run_workers
 from stream.topology import Endpoint, Plan, make_plan
+from stream.trajectories import TRAJECTORIES
 from stream.transport.addresses import IpcAddresses, TcpAddresses
 from stream.video import VideoInfo, probe
 
 RUN = "run.json"
-OWN_FILES = (STORE, f"{STORE}-wal", f"{STORE}-shm", CROSSINGS, TRACKS, VIDEO, RUN)
+OWN_FILES = (STORE, f"{STORE}-wal", f"{STORE}-shm", CROSSINGS, TRACKS, TRAJECTORIES, VIDEO, RUN)
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
 
@@ -96,7 +97,7 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
     summary = summarise(folder, diagonals)
     paths = [write_crossings(folder, summary.crossings), folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
-        paths += [path for name in (TRACKS, VIDEO) if (path := Path(camera.folder) / name).exists()]
+        paths += [path for name in (TRACKS, TRAJECTORIES, VIDEO) if (path := Path(camera.folder) / name).exists()]
     return Report(outcome, summary, paths)
 
 

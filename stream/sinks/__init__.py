@@ -12,6 +12,7 @@ from stream.messages import Counted, EndOfStream
 SINKS = {
     "events": "stream.sinks.events:Events",
     "tracks": "stream.sinks.tracks:TrackFile",
+    "trajectories": "stream.sinks.trajectories:Trajectories",
     "video": "stream.sinks.video:AnnotatedVideo",
 }
 

@@ -13,6 +13,8 @@ from stream.metrics import Metrics
 from stream.sinks import Sink, open_sink
 from stream.topology import WorkerPlan
 
+OF_TRACKS = ("events", "tracks", "trajectories")
+OF_PICTURES = ("video",)  # the video comes last, since it draws on the picture
 FLUSH_S = 0.5  # at most so much is lost to a kill
 
 
@@ -26,7 +28,7 @@ class Record:
         self._metrics = metrics
         self._sinks: dict[str, list[Sink]] = {}
         self._flushed_s = time.monotonic()
-        names = ("events", "tracks", "video") if work.video else ("events", "tracks")
+        names = (*OF_TRACKS, *OF_PICTURES) if work.video else OF_TRACKS
         with ExitStack() as opened:
             for camera in work.cameras:
                 _make(Path(camera.folder))

@@ -1,0 +1,153 @@
+"""Trajectories on disk: every frame of a camera with all its tracks, bit for bit, as an Arrow IPC stream.
+
+    schema metadata   camera, width, height
+    record batch      a row a frame; the tracks of a frame are one list<struct>, so that a column is one flat array
+    last batch        no row; its metadata `end` holds the EndOfStream; absent after a kill
+
+A stream that was cut off is read up to its last whole batch. A recorder that was started again goes on in a file of
+its own ("trajectories.2.arrow"), since its tracks begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from stream.errors import SourceError
+from stream.messages import Counted, Duty, EndOfStream, Frame, Tracks
+
+TRAJECTORIES = "trajectories.arrow"
+DUTIES: tuple[Duty, ...] = get_args(Duty)
+END = b"end"
+
+_TRACK = pa.struct(
+    {
+        "track_id": pa.int64(),
+        "xyxy": pa.list_(pa.float32(), 4),
+        "velocity": pa.list_(pa.float32(), 2),
+        "label": pa.int16(),
+        "score": pa.float32(),
+        "observed": pa.bool_(),
+        "confirmed": pa.bool_(),
+    }
+)
+_FRAME = {
+    "epoch": pa.int32(),
+    "seq": pa.int64(),
+    "pts_s": pa.float64(),
+    "captured_ns": pa.int64(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+}
+_SCHEMA = pa.schema(
+    [*_FRAME.items(), ("duty", pa.int8()), ("tracks", pa.list_(_TRACK)), ("ended", pa.list_(pa.int64()))]
+)
+
+
+def schema_of(camera: str, width: int, height: int) -> pa.Schema:
+    """The schema of one camera's file."""
+    return _SCHEMA.with_metadata({"camera": camera, "width": str(width), "height": str(height)})
+
+
+def batch_of(schema: pa.Schema, frames: Sequence[Frame], tracks: Sequence[Tracks]) -> pa.RecordBatch:
+    """Frames and the tracks after each of them as one batch."""
+
+    def flat(name: str) -> np.ndarray:
+        return np.concatenate([getattr(t, name) for t in tracks])
+
+    fields = [
+        pa.FixedSizeListArray.from_arrays(pa.array(flat(field.name).reshape(-1)), field.type.list_size)
+        if pa.types.is_fixed_size_list(field.type)
+        else pa.array(flat(field.name))
+        for field in _TRACK
+    ]
+    columns = [pa.array([getattr(frame, name) for frame in frames], kind) for name, kind in _FRAME.items()]
+    columns.append(pa.array([DUTIES.index(frame.duty) for frame in frames], pa.int8()))
+    structs = pa.StructArray.from_arrays(fields, fields=list(_TRACK))
+    columns.append(pa.ListArray.from_arrays(_offsets([len(t) for t in tracks]), structs))
+    columns.append(pa.ListArray.from_arrays(_offsets([len(t.ended) for t in tracks]), pa.array(flat("ended"))))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _offsets(lengths: list[int]) -> pa.Array:
+    return pa.array(np.concatenate(([0], np.cumsum(lengths))).astype(np.int32))
+
+
+def find_trajectories(folder: Path) -> dict[str, list[Path]]:
+    """Camera -> its files in order, of a finished, running or killed run. Raises SourceError where there are none."""
+    found: dict[str, list[Path]] = {}
+    pattern = TRAJECTORIES.replace(".", "*.")
+    for path in sorted([*folder.glob(pattern), *folder.glob(f"*/{pattern}")], key=lambda p: (p.parent, len(p.name), p)):
+        if path.parent.name != "previous":
+            found.setdefault(camera_of(path), []).append(path)
+    if not found:
+        raise SourceError(str(folder), f"holds no {TRAJECTORIES}", "give the folder of a run (its --out)")
+    return found
+
+
+def camera_of(path: Path) -> str:
+    """Whose file this is."""
+    with _opened(path) as reader:
+        return str(reader.schema.metadata[b"camera"].decode())
+
+
+def read_trajectories(path: Path) -> Iterator[Counted | EndOfStream]:
+    """The frames of one file in order, without pixels and crossings; then how the stream ended, if it did in order."""
+    camera = camera_of(path)
+    for batch, metadata in _batches(path):
+        if metadata and END in metadata:
+            yield msgspec.json.decode(metadata[END], type=EndOfStream)
+        else:
+            yield from _frames(camera, batch)
+
+
+def read_times(path: Path) -> np.ndarray:
+    """pts_s f64 (frames,) of every frame that was counted on, in order."""
+    times = [batch.column("pts_s").to_numpy() for batch, _ in _batches(path)]
+    return np.concatenate([np.zeros(0), *times])
+
+
+def _opened(path: Path) -> pa.ipc.RecordBatchStreamReader:
+    try:
+        return pa.ipc.open_stream(pa.memory_map(str(path)))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(
+            str(path), f"cannot be read as trajectories: {error}", "the run must be made again"
+        ) from error
+
+
+def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, dict[bytes, bytes] | None]]:
+    with _opened(path) as reader:
+        while True:
+            try:
+                batch, metadata = reader.read_next_batch_with_custom_metadata()
+            except StopIteration:
+                return
+            except (pa.ArrowInvalid, OSError):  # cut off in the middle of a batch: a kill, or a run that goes on
+                return
+            yield batch, metadata
+
+
+def _frames(camera: str, batch: pa.RecordBatch) -> Iterator[Counted]:
+    head = [batch.column(name).to_pylist() for name in _FRAME]
+    duties = [DUTIES[k] for k in batch.column("duty").to_pylist()]
+    lists, ended_lists = batch.column("tracks"), batch.column("ended")
+    columns = [_numpy(column) for column in lists.values.flatten()]
+    ended = ended_lists.values.to_numpy()
+    bounds, ended_bounds = lists.offsets.to_pylist(), ended_lists.offsets.to_pylist()
+    for k, (epoch, seq, pts_s, captured_ns, width, height) in enumerate(zip(*head, strict=True)):
+        rows = slice(bounds[k], bounds[k + 1])
+        arrays = [*(column[rows] for column in columns), ended[ended_bounds[k] : ended_bounds[k + 1]]]
+        frame = Frame(camera, epoch, seq, pts_s, captured_ns, width, height, duties[k])
+        yield Counted(frame, Tracks(*arrays), ())
+
+
+def _numpy(column: Any) -> np.ndarray:
+    if pa.types.is_fixed_size_list(column.type):
+        return column.values.to_numpy().reshape(-1, column.type.list_size)
+    return column.to_numpy(zero_copy_only=False)
