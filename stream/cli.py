@@ -1,18 +1,13 @@
-"""The command line. Imports what a command needs inside the command, so that --help is quick."""
+"""The command line: which commands there are, and how an error is shown."""
 
 from __future__ import annotations
 
-import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream.errors import ConfigError, RoadtallyError
-
-if TYPE_CHECKING:
-    from stream.config import Config
+from stream.commands import run, scenes
+from stream.errors import RoadtallyError
 
 app = typer.Typer(
     name="roadtally",
@@ -21,112 +16,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Lines = Annotated[
-    list[str] | None,
-    typer.Option("--line", help="NAME:x1,y1,x2,y2 in pixels, or as fractions of the picture when all are <= 1."),
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
-Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name from `roadtally models`, or a file.")]
-
-
-@app.command()
-def run(
-    source: Annotated[str, typer.Argument(help="A video file, or a configuration (.yaml).")],
-    line: Lines = None,
-    out: Out = None,
-    weights: Weights = None,
-    inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Record the annotated video.")] = True,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")
-    ] = None,
-) -> None:
-    """Count road users in a video, or run a configuration."""
-    from stream.display import show_report, watching
-    from stream.launch import launch, look, planned
-    from stream.outcome import Interrupts
-
-    changes: dict[str, Any] = {"output.dir": out, "detector.model": weights}
-    if inline:
-        changes["placement.mode"] = "inline"
-    if not video:
-        changes["output.video"] = False
-    config = _configured(source, line, {k: v for k, v in changes.items() if v is not None}, set_ or [])
-    interrupts = Interrupts()
-    with _signals(interrupts), planned(config, look(config)) as plan:
-        with watching(plan) as watch:
-            report = launch(config, plan, watch, interrupts)
-        show_report(report, plan)
-    raise typer.Exit(report.exit_code)
-
-
-@app.command()
-def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A configuration, or a video.")]) -> None:
-    """Show what a configuration would run: workers, endpoints, shared memory; and every problem at once."""
-    from stream.display import show_plan
-    from stream.launch import look, planned
-
-    config = _configured(config_file, None, {}, [])
-    with planned(config, look(config)) as plan:
-        show_plan(plan)
-
-
-@app.command()
-def worker(
-    name: Annotated[str, typer.Option(help="Name of the worker, as `roadtally check` shows it.")],
-    control: Annotated[str, typer.Option(help="Control address of the supervisor: tcp://host:port.")],
-) -> None:
-    """Run one worker of another host's run: a detector on a machine with a GPU, say."""
-    from stream.worker import main as serve
-
-    raise typer.Exit(serve(name, control))
-
-
-def _configured(source: str, lines: list[str] | None, changes: dict[str, Any], settings: list[str]) -> Config:
-    """The configuration of a file, or of a video with options; options go over the file."""
-    import yaml
-
-    from stream.config_file import load, parse
-
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ConfigError("--set", f"expected KEY=VALUE, got {setting!r}", "for example --set detector.input=640")
-        changes[key] = yaml.safe_load(value)
-    drawn = dict(_line(text) for text in lines or [])
-    if source.endswith((".yaml", ".yml")):
-        if drawn:
-            raise ConfigError("--line", "goes with a video; a configuration names its lines itself", f"edit {source}")
-        return load(Path(source), changes)
-    raw = {"cameras": [{"source": source, "lines": drawn}]}
-    changes.setdefault("output.dir", f"runs/{parse(raw, source).cameras[0].name}")
-    return parse(raw, source, changes)
-
-
-def _line(text: str) -> tuple[str, list[float]]:
-    name, _, numbers = text.rpartition(":")
-    try:
-        values = [float(number) for number in numbers.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != 4 or not name:
-        raise ConfigError("--line", f"expected NAME:x1,y1,x2,y2, got {text!r}", "for example --line A:0.1,0.5,0.9,0.5")
-    return name, values
-
-
-class _signals:  # noqa: N801 - reads as a statement
-    """SIGINT and SIGTERM counted while the context lasts: the first drains, the second aborts."""
-
-    def __init__(self, interrupts: Any) -> None:
-        self._interrupts = interrupts
-
-    def __enter__(self) -> None:
-        self._before = {s: signal.signal(s, self._interrupts) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth):
+    app.command()(command)
 
 
 def main() -> None:

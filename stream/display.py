@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stream.evaluation.counts import Score
 from stream.launch import Report
 from stream.messages import LABELS
 from stream.outcome import Watch
+from stream.scene import Scene
+from stream.summary import Summary
 from stream.topology import Plan
 
 LINE_EVERY_S = 5.0  # plain progress lines when not on a terminal
@@ -57,7 +60,7 @@ def show_report(report: Report, plan: Plan) -> None:
         console.print(f"[dim]{note}[/dim]")
     has_lines = any(camera.scene.lines for camera in plan.cameras)
     if has_lines:
-        _show_counts(report, plan)
+        show_counts(summary, [camera.scene for camera in plan.cameras])
     else:
         _show_users(report, plan)
     _show_ledger(report)
@@ -154,19 +157,20 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
     return f"{pace.fps(camera, frames):.0f} fps, {counted}"
 
 
-def _show_counts(report: Report, plan: Plan) -> None:
+def show_counts(summary: Summary, scenes: Iterable[Scene]) -> None:
+    """Crossings by line, direction and class."""
     table = Table(title="crossings", title_justify="left")
     for heading in ("camera", "line", "direction"):
         table.add_column(heading)
     for label in (*LABELS, "all"):
         table.add_column(label, justify="right")
-    counted = report.summary.by_line()
-    for camera in plan.cameras:
-        for line in camera.scene.lines:
+    counted = summary.by_line()
+    for scene in scenes:
+        for line in scene.lines:
             for direction in ("in", "out"):
-                counts = counted.get((camera.name, line.name, direction), Counter())
+                counts = counted.get((scene.camera, line.name, direction), Counter())
                 cells = [str(counts[label]) for label in LABELS]
-                table.add_row(camera.name, line.name, direction, *cells, str(sum(counts.values())))
+                table.add_row(scene.camera, line.name, direction, *cells, str(sum(counts.values())))
     console.print(table)
 
 
@@ -200,3 +204,20 @@ def _show_ledger(report: Report) -> None:
     for b in report.summary.balances:
         for problem in b.problems:
             console.print(f"[yellow]{b.camera}: {problem}[/yellow]", highlight=False)
+
+
+def show_truth(score: Score) -> None:
+    """Counted against true, and each difference."""
+    table = Table(title="counted against true", title_justify="left")
+    for heading in ("true", "counted right", "missed", "extra", "recall", "precision", "class right"):
+        table.add_column(heading, justify="right")
+    numbers = (len(score.matched) + len(score.missed), len(score.matched), len(score.missed), len(score.extra))
+    shares = (score.recall, score.precision, score.class_agreement)
+    table.add_row(*(str(number) for number in numbers), *(f"{share:.1%}" for share in shares))
+    console.print(table)
+    for missed in score.missed:
+        console.print(
+            f"missed: {missed.label} {missed.direction} over {missed.line}, frame {missed.frame}", highlight=False
+        )
+    for extra in score.extra:
+        console.print(f"extra: {extra.label} {extra.direction} over {extra.line}, frame {extra.seq}", highlight=False)

@@ -56,6 +56,7 @@ class Store:
         self._path = path
         try:
             self._db = sqlite3.connect(path, timeout=10)
+            self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
@@ -103,13 +104,14 @@ class Store:
 
     def users(self) -> list[RoadUser]:
         rows = self._db.execute("SELECT * FROM users ORDER BY camera, track_id")
-        return [RoadUser(*head, _PATH.decode(path)) for *head, path in rows]
+        return [msgspec.convert({**row, "path": _PATH.decode(row["path"])}, RoadUser) for row in rows]
 
     def balances(self) -> list[Balance]:
         rows = self._db.execute("SELECT * FROM ledger ORDER BY camera")
+        decode = msgspec.json.decode
         return [
-            Balance(*duties, msgspec.json.decode(skipped), in_flight, tuple(msgspec.json.decode(problems)))
-            for *duties, skipped, in_flight, problems in rows
+            msgspec.convert({**row, "skipped": decode(row["skipped"]), "problems": decode(row["problems"])}, Balance)
+            for row in rows
         ]
 
     def close(self) -> None:

@@ -1,0 +1,72 @@
+"""Counts are matched with truth crossing by crossing, as the truth files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream.errors import TruthError
+from stream.evaluation.counts import TrueCrossing, read_truth, score
+from stream.messages import Crossing
+
+FPS = 25.0
+
+
+def true(frame: int, label: str = "car", direction: str = "in", flag: str = "", line: str = "A") -> TrueCrossing:
+    return TrueCrossing("clip", line, frame, frame - 5, frame + 5, label, direction, flag)
+
+
+def counted(seq: int, label: str = "car", direction: str = "in", line: str = "A") -> Crossing:
+    return Crossing("clip", line, direction, seq, label, seq, seq / FPS, 0.0, 0.0)  # type: ignore[arg-type]
+
+
+CASES = {
+    # name: (counted, true, matched, missed, extra)
+    "all right": ([counted(100)], [true(100)], 1, 0, 0),
+    "a second late": ([counted(130)], [true(100)], 1, 0, 0),
+    "more than a second late": ([counted(131)], [true(100)], 0, 1, 1),
+    "the other direction": ([counted(100, direction="out")], [true(100)], 0, 1, 1),
+    "another line": ([counted(100, line="B")], [true(100)], 0, 1, 1),
+    "counted twice": ([counted(100), counted(101)], [true(100)], 1, 0, 1),
+    "two side by side": ([counted(100), counted(100)], [true(100), true(101)], 2, 0, 0),
+    "a flagged one missed": ([], [true(100, flag="edge")], 0, 0, 0),
+    "a flagged one counted": ([counted(100)], [true(100, flag="uncertain")], 0, 0, 0),
+    "the unflagged one first": ([counted(100)], [true(100, flag="edge"), true(102)], 1, 0, 0),
+    "as many pairs as possible": ([counted(80), counted(110)], [true(95), true(60)], 2, 0, 0),
+    "nothing at all": ([], [], 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize(("counts", "truth", "matched", "missed", "extra"), CASES.values(), ids=CASES.keys())
+def test_crossings_are_matched_when_scored(
+    counts: list[Crossing], truth: list[TrueCrossing], matched: int, missed: int, extra: int
+) -> None:
+    result = score(counts, truth, FPS)
+    assert (len(result.matched), len(result.missed), len(result.extra)) == (matched, missed, extra)
+
+
+def test_shares_are_right_when_some_are_wrong() -> None:
+    result = score([counted(100), counted(500, "bus"), counted(900)], [true(100), true(500), true(700)], FPS)
+    assert (result.recall, result.precision, result.class_agreement) == (2 / 3, 2 / 3, 1 / 2)
+
+
+def test_class_decides_when_two_pass_together() -> None:
+    result = score([counted(100, "bus"), counted(100)], [true(100), true(100, "bus")], FPS)
+    assert result.class_agreement == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("clip,line,frame\n", "expected the columns"),
+        ("clip,line,frame,first,last,class,direction,flag\nx,A,ten,1,2,car,in,\n", "line 2: expected whole numbers"),
+        ("clip,line,frame,first,last,class,direction,flag\nx,A,1,1,2,tram,in,\n", "class: expected one of"),
+        ("clip,line,frame,first,last,class,direction,flag\nx,A,1,1,2,car,left,\n", "direction: expected in or out"),
+    ],
+)
+def test_truth_is_refused_when_its_form_is_wrong(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text(text)
+    with pytest.raises(TruthError, match=words):
+        read_truth(path)
