@@ -57,15 +57,17 @@ class RoadCamera:
 
 
 def mast_camera(size: tuple[int, int], seed: int, half_road_m: float) -> RoadCamera:
-    """A camera of the kind that hangs on a bridge or a mast, aimed along the road; height, side and aim by seed."""
+    """A camera of the kind that hangs on a bridge or a mast, aimed along the road; height, side and aim by seed.
+
+    The zoom fits the road: a narrow one is seen larger. The top of the picture is just below the horizon.
+    """
     rng = np.random.default_rng([seed, 1])
     width, height = size
     side_m = rng.choice([-1.0, 1.0]) * rng.uniform(0.55, 0.85) * half_road_m
-    aim_m = rng.uniform(28, 34)
-    yaw = np.arctan2(-0.85 * side_m, aim_m)
-    pitch = np.deg2rad(rng.uniform(16.0, 17.5))
+    yaw = np.arctan2(-0.85 * side_m, rng.uniform(28, 34))
+    focal_px = min(width, height * 16 / 9) * rng.uniform(1.14, 1.24) * (8.0 / half_road_m) ** 0.7
+    pitch = np.deg2rad(rng.uniform(2.7, 4.2)) + np.arctan2(height / 2, focal_px)
     forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
     right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])
     position = np.array([side_m, 0.0, rng.uniform(6.8, 7.6)])
-    focal_px = min(width, height * 16 / 9) * rng.uniform(1.14, 1.24)
     return RoadCamera(width, height, float(focal_px), position, np.stack([right, np.cross(forward, right), forward]))

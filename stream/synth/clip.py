@@ -34,15 +34,15 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
 
     Raises OutputError where the folder or a file in it cannot be written.
     """
-    camera, light = _camera(settings), daylight(settings.light, settings.seed)
-    suggested = suggest_line(camera, Road())
+    camera, road, light = _camera(settings), Road(settings.lanes), daylight(settings.light, settings.seed)
+    suggested = suggest_line(camera, road)
     lines = _lines(settings) or (suggested,)
     size = (settings.width, settings.height)
     names = ("clip.mp4", "gt.txt", "truth_crossings.csv", "truth_lines.csv")
     clip, gt, crossings, line_file = (out_dir / name for name in names)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        renderer, book, mot = Renderer(camera, Road(), light, settings.seed), CrossingBook(CLIP, lines), MotWriter(gt)
+        renderer, book, mot = Renderer(camera, road, light, settings.seed), CrossingBook(CLIP, lines), MotWriter(gt)
         with ClipWriter(clip, size, settings.fps) as writer:
             for seen, truth in _scenes(settings, camera):
                 mot.write(truth)
@@ -59,7 +59,7 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
 
 
 def _camera(settings: SynthSettings) -> RoadCamera:
-    return mast_camera((settings.width, settings.height), settings.seed, Road().kerb_x_m)
+    return mast_camera((settings.width, settings.height), settings.seed, Road(settings.lanes).kerb_x_m)
 
 
 def _scenes(settings: SynthSettings, camera: RoadCamera) -> Iterator[tuple[list[Sighting], TrueFrame]]:

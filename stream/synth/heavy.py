@@ -30,6 +30,12 @@ BUS_PAINT: tuple[Colour, ...] = ((40, 40, 190), (190, 110, 40), (60, 160, 230), 
 CARGO_PAINT: tuple[Colour, ...] = ((238, 238, 236), (232, 234, 232), (214, 214, 208), (170, 110, 50), (60, 70, 190))
 CAB_PAINT: tuple[Colour, ...] = ((236, 236, 234), (170, 80, 30), (40, 36, 170), (60, 150, 90), (110, 108, 106))
 EARTH: Colour = (70, 96, 122)
+FRAME_OF_DOORS = (
+    ((0.0, 1.0), (0.0, 0.02)),
+    ((0.0, 1.0), (0.965, 1.0)),
+    ((0.0, 0.02), (0.0, 1.0)),
+    ((0.98, 1.0), (0.0, 1.0)),
+)
 
 BUS_TRIM = (
     (1, (0.04, 0.96), (0.02, 0.97), GLASS, 0.5),
@@ -49,8 +55,8 @@ BUS_TRIM = (
     (5, (0.0, 1.0), (0.94, 1.0), DARK, 0.0),
 )
 CAB_TRIM = (
-    (2, (0.05, 0.95), (0.06, 0.86), GLASS, 0.6),
-    (2, (0.08, 0.46), (0.45, 0.82), GLEAM, 0.6),
+    (2, (0.07, 0.93), (0.25, 0.86), GLASS, 0.6),
+    (2, (0.1, 0.46), (0.5, 0.82), GLEAM, 0.6),
     (1, (0.16, 0.84), (0.12, 0.85), DARK, 0.0),
     (1, (0.2, 0.8), (0.3, 0.36), CHROME, 0.2),
     (1, (0.2, 0.8), (0.55, 0.61), CHROME, 0.2),
@@ -105,16 +111,16 @@ def truck(kind: str, rng: np.random.Generator) -> list[Part]:
     """A lorry with a box or an open tipper, or a tractor with a trailer: the load, then the cab in front of it."""
     paint, cargo = pick(rng, CAB_PAINT), pick(rng, CARGO_PAINT)
     if kind == "articulated":
-        return [_load((5.0, -7.25), 1.25, 3.85, cargo, 3), _cab(7.25, 1.22, paint, 2.95, 3.75)]
+        return [_load((4.75, -7.25), 1.25, 3.85, cargo, 3), _cab(7.25, 1.18, paint, 2.85)]
     if rng.random() < 0.4:
-        return [_tipper((1.7, -4.1), 1.2, paint), _cab(4.1, 1.16, paint, 2.65, None)]
-    return [_load((1.75, -4.1), 1.18, 3.25, cargo, 1), _cab(4.1, 1.12, paint, 2.55, None)]
+        return [_tipper((1.5, -4.1), 1.22, paint), _cab(4.1, 1.08, paint, 2.5)]
+    return [_load((1.6, -4.1), 1.22, 3.35, cargo, 1), _cab(4.1, 1.02, paint, 2.35)]
 
 
 def _frame(ends: tuple[float, float], w: float, axles: list[float]) -> Part:
     """Beams, tyres and wheels below a load, with the bar of lamps at the rear."""
     front, rear = ends
-    bar = prism(box(rear + 0.12, rear, 0.55, 0.80, w * 0.94), (58, 56, 56))
+    bar = prism(box(rear + 0.12, rear, 0.70, 0.95, w * 0.94), (90, 88, 88))
     guard = [(front - 0.9, 0.5), (front - 0.9, 0.95), (axles[-1] + 0.8, 0.95), (axles[-1] + 0.8, 0.5)]
     lamps = (*pair(2, (0.02, 0.18), (0.15, 0.85), RED_LAMP), (2, (0.42, 0.58), (0.15, 0.85), PLATE, 0.0))
     return [
@@ -130,20 +136,13 @@ def _frame(ends: tuple[float, float], w: float, axles: list[float]) -> Part:
 def _load(ends: tuple[float, float], w: float, top: float, colour: Colour, axle_count: int) -> Part:
     """A box with rear doors, over one axle or three."""
     front, rear = ends
-    hull = prism(box(front, rear, 1.05, top, w), colour, 0.08)
-    edge, seam = scaled(colour, 0.62), scaled(colour, 0.86)
-    doors = [(2, u, (0.0, 1.0), edge, 0.0) for u in ((0.0, 0.025), (0.975, 1.0), (0.492, 0.508))]
-    rods = [(2, u, (0.03, 0.97), (150, 150, 150), 0.0) for u in ((0.3, 0.315), (0.685, 0.7))]
-    ribs = [(1, (0.0, 1.0), (v, v + 0.012), seam, 0.0) for v in np.arange(0.08, 1, 0.12).tolist()]
-    rims = [(2, (0.0, 1.0), v, edge, 0.0) for v in ((0.0, 0.02), (0.965, 1.0))]
-    middle, reach = (front + rear) / 2, 0.28 * (front - rear)
-    logo = [(middle + reach, 1.9), (middle + reach, 2.7), (middle - reach, 2.7), (middle - reach, 1.9)]
+    hull = prism(box(front, rear, 1.25, top, w), colour, 0.08)
+    rims = [(2, u, v, scaled(colour, 0.62), 0.0) for u, v in FRAME_OF_DOORS]
     axles = [rear + 1.4 + 1.25 * i for i in range(axle_count)]
     return [
         *_frame(ends, w, axles),
         *hull.faces,
-        *both_sides(logo, w * 1.003, scaled(colour, 0.6)),
-        *trim(hull, (*doors, *rods, *ribs, *rims)),
+        *trim(hull, rims),
     ]
 
 
@@ -171,8 +170,8 @@ def _tipper(ends: tuple[float, float], w: float, colour: Colour) -> Part:
     ]
 
 
-def _cab(front: float, w: float, paint: Colour, roof: float, deflector: float | None) -> Part:
-    """The driver's cab, with a wind deflector up to the height given."""
+def _cab(front: float, w: float, paint: Colour, roof: float) -> Part:
+    """The driver's cab."""
     hull = prism(
         (
             (front - 0.03, 0.4, w), (front, 0.7, w), (front - 0.03, 1.5, w), (front - 0.28, roof - 0.2, w * 0.94),
@@ -181,10 +180,6 @@ def _cab(front: float, w: float, paint: Colour, roof: float, deflector: float | 
         paint, 0.2,
     )  # fmt: skip
     door = [(front - 0.3, 1.55), (front - 0.48, roof - 0.35), (front - 1.25, roof - 0.35), (front - 1.25, 1.55)]
-    wind: Part = []
-    if deflector is not None:
-        shape = ((front - 0.7, roof, w * 0.8), (front - 1.9, deflector, w * 0.85), (front - 2.05, deflector, w * 0.85))
-        wind = prism((*shape, (front - 2.05, roof, w * 0.8)), paint, 0.2).faces
     return [
         *tyres((front - 1.15,), w - 0.2, (0.15, 0.9)),
         *prism(box(front - 0.2, front - 2.2, 0.35, 1.0, w * 0.85), DARK).faces,
@@ -192,7 +187,6 @@ def _cab(front: float, w: float, paint: Colour, roof: float, deflector: float | 
         *both_sides(door, w * 1.004, GLASS, 0.45),
         *trim(hull, CAB_TRIM),
         *_cab_mirrors(front, w, roof),
-        *wind,
         *wheels((front - 1.15,), 0.48, w * 1.002),
     ]
 

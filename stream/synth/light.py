@@ -27,7 +27,7 @@ class Daylight:
     def shade(self, colour: np.ndarray, normal: np.ndarray, gloss: np.ndarray) -> np.ndarray:
         """Colours (N, 3), unit normals (N, 3), gloss (N,) in 0..1 -> what the camera sees (N, 3)."""
         facing = np.clip(normal @ self.to_sun, 0, None)[:, None]
-        skyward = 0.62 + 0.38 * normal[:, 2:]
+        skyward = 0.70 + 0.30 * normal[:, 2:]
         lit = colour * (self.sky * skyward + self.sun * facing)
         mirror = gloss[:, None] * np.clip(0.25 + 0.75 * normal[:, 2:], 0, 1)  # glossy faces mirror the sky
         return np.clip(lit * (1 - 0.6 * mirror) + mirror * self.haze * 0.62, 0, 255)
@@ -46,7 +46,7 @@ class Daylight:
 def daylight(light: Light, seed: int) -> Daylight:
     """The light of a clip; the sun's place by seed."""
     rng = np.random.default_rng([seed, 3])
-    azimuth = rng.uniform(-0.2, 1.0) if rng.random() < 0.5 else rng.uniform(2.2, 3.3)
+    azimuth = rng.uniform(0.45, 1.1) if rng.random() < 0.5 else rng.uniform(2.05, 2.7)
     height = {"day": rng.uniform(0.75, 0.95), "dusk": 0.16, "night": 1.4}[light]
     to_sun = np.array([np.cos(azimuth) * np.cos(height), -abs(np.sin(azimuth)) * np.cos(height), np.sin(height)])
     grey = np.ones(3)

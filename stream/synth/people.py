@@ -68,7 +68,7 @@ def _wheel(x: float, radius: float, tyre: float, spokes: int) -> list[Stroke]:
     made = [Stroke(rim, tyre, BLACK)]
     for way in np.arange(spokes) * (2 * np.pi / max(1, spokes)):
         end = (x + radius * float(np.cos(way)), 0.0, radius + radius * float(np.sin(way)))
-        made.append(stroke(0.006, METAL, (x, 0, radius), end))
+        made.append(stroke(0.010, METAL, (x, 0, radius), end))
     return made if spokes else [*made, stroke(0.13, METAL, (x, 0, radius))]
 
 

@@ -23,7 +23,7 @@ class Lane:
 class Road:
     """A two-way road with traffic on the right, cycle lanes and footways. Lanes from left to right."""
 
-    per_direction: int = 2
+    per_direction: int
 
     @property
     def carriageway_m(self) -> float:

@@ -26,6 +26,7 @@ class SynthSettings(BaseModel):
     height: int = Field(default=360, ge=120, le=2160, multiple_of=2, description="Pixels; even, for yuv420p.")
     light: Light = "day"
     density: float = Field(default=1.0, gt=0.0, le=3.0, description="1: about 850 vehicles per lane and hour.")
+    lanes: int = Field(default=2, ge=1, le=3, description="Motor lanes in each direction, besides a cycle lane.")
     lines: dict[str, tuple[Fraction, Fraction, Fraction, Fraction]] = Field(
         default={},
         description="Name to x1, y1, x2, y2 as fractions of the picture; none: one line over the whole road.",

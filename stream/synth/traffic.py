@@ -157,7 +157,7 @@ def _idm(user: RoadUser, leader: RoadUser | None) -> float:
 
 def play(settings: SynthSettings) -> Iterator[list[RoadUser]]:
     """The road users of each frame of the clip. The same objects move on: read them before asking for the next."""
-    traffic = Traffic(Road(), settings.density, np.random.default_rng([settings.seed, 2]))
+    traffic = Traffic(Road(settings.lanes), settings.density, np.random.default_rng([settings.seed, 2]))
     for _ in range(900):  # three minutes: until people have walked the whole road
         traffic.step(0.2)
     for _ in range(settings.frames):
