@@ -32,7 +32,7 @@ class Passing(msgspec.Struct, frozen=True):
             track_id=self.track_id,
             label=LABELS[self.label],
             seq=self.seq,
-            pts_s=self.pts_s,
+            pts_s=float(self.pts_s),
             x=float(self.x),
             y=float(self.y),
         )
