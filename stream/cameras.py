@@ -9,6 +9,7 @@ from stream.config import CameraConfig, Config, is_live
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
 from stream.lines import check_line
+from stream.region import region_of
 from stream.scene import Line, Scene
 from stream.transport.ring import SlotLayout
 from stream.video import VideoInfo
@@ -31,13 +32,19 @@ class CameraPlan(msgspec.Struct, frozen=True):
 def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> CameraPlan:
     """Raises ConfigError that lists every line that cannot be counted on."""
     scene = draw_scene(camera, (info.width, info.height))
+    wanted = config.detector.input
+    input_hw: tuple[int, int] | None = None if isinstance(wanted, int) else (wanted[1], wanted[0])
+    if camera.roi == "auto" and isinstance(wanted, int):
+        crop, input_hw = region_of(scene.lines, (info.width, info.height), wanted)
+        scene = msgspec.structs.replace(scene, crop_xyxy=crop)
     x1, y1, x2, y2 = scene.crop_xyxy or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
     if x2 - x1 < 2 or y2 - y1 < 2:
         raise ConfigError(
             f"camera {camera.name}", f"expected a picture of 2x2 pixels or more, got {info.width}x{info.height}"
         )
-    wanted = config.detector.input
-    input_hw = fit_input((x2 - x1, y2 - y1), wanted) if isinstance(wanted, int) else (wanted[1], wanted[0])
+    if input_hw is None:
+        assert isinstance(wanted, int)
+        input_hw = fit_input((x2 - x1, y2 - y1), wanted)
     yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.video else None
     blocks = config.when_full == "block" or (config.when_full == "auto" and not is_live(camera.source))
     return CameraPlan(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+STRIDE = 32  # both sides of a network input are multiples of this
+
 
 def iou(a_xyxy: np.ndarray, b_xyxy: np.ndarray) -> np.ndarray:
     """Intersection over union of every pair: (N, 4) and (M, 4) -> (N, M) in 0..1; zero-area boxes give 0."""
@@ -59,11 +61,10 @@ class Letterbox:
         return np.clip(boxes, low, high).astype(np.float32)
 
 
-def fit_input(crop_wh: tuple[int, int], long_side: int, stride: int = 32) -> tuple[int, int]:
-    """Network (height, width) shaped like the region: the long side as given, both multiples of the stride.
+def fit_input(crop_wh: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """Network (height, width) shaped like the region: the long side as given, both multiples of STRIDE.
 
     16:9 at 416 gives (256, 416), not a padded square.
     """
-    width, height = crop_wh
-    scale = long_side / max(width, height)
-    return max(stride, -(-round(height * scale) // stride) * stride), max(stride, -(-round(width * scale) // stride) * stride)
+    width, height = (max(1, -(-round(side * long_side / max(crop_wh)) // STRIDE)) * STRIDE for side in crop_wh)
+    return height, width
