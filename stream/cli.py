@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import run, scenes
+from stream.commands import results, run, scenes
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth):
+for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth, results.replay):
     app.command()(command)
 
 

@@ -96,6 +96,11 @@ class Store:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
+    def config(self) -> str:
+        """The configuration of the run as JSON; empty before begin_run()."""
+        row = self._db.execute("SELECT config FROM runs").fetchone()
+        return str(row[0]) if row else ""
+
     def crossings(self) -> list[Crossing]:
         """All crossings in order of time."""
         columns = ", ".join(Crossing.__struct_fields__)

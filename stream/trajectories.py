@@ -84,21 +84,25 @@ def find_trajectories(folder: Path) -> dict[str, list[Path]]:
     pattern = TRAJECTORIES.replace(".", "*.")
     for path in sorted([*folder.glob(pattern), *folder.glob(f"*/{pattern}")], key=lambda p: (p.parent, len(p.name), p)):
         if path.parent.name != "previous":
-            found.setdefault(camera_of(path), []).append(path)
+            found.setdefault(picture_of(path)[0], []).append(path)
     if not found:
         raise SourceError(str(folder), f"holds no {TRAJECTORIES}", "give the folder of a run (its --out)")
     return found
 
 
-def camera_of(path: Path) -> str:
-    """Whose file this is."""
+def picture_of(path: Path) -> tuple[str, tuple[int, int]]:
+    """Whose file this is: the camera and the (width, height) of its picture."""
     with _opened(path) as reader:
-        return str(reader.schema.metadata[b"camera"].decode())
+        about = reader.schema.metadata or {}
+    try:
+        return about[b"camera"].decode(), (int(about[b"width"]), int(about[b"height"]))
+    except (KeyError, ValueError):
+        raise SourceError(str(path), "expected trajectories, got another Arrow stream", "is it of a run?") from None
 
 
 def read_trajectories(path: Path) -> Iterator[Counted | EndOfStream]:
     """The frames of one file in order, without pixels and crossings; then how the stream ended, if it did in order."""
-    camera = camera_of(path)
+    camera, _ = picture_of(path)
     for batch, metadata in _batches(path):
         if metadata and END in metadata:
             yield msgspec.json.decode(metadata[END], type=EndOfStream)

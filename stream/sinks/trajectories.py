@@ -58,7 +58,8 @@ class Trajectories:
     def end(self, end: EndOfStream) -> None:
         self.flush()
         nothing = pa.RecordBatch.from_pylist([], schema=self._schema)
-        self._append(nothing, {END: msgspec.json.encode(end)})
+        bare = msgspec.structs.replace(end, crossings=())  # those are counted, not observed
+        self._append(nothing, {END: msgspec.json.encode(bare)})
 
     def close(self) -> None:
         self.flush()

@@ -1,0 +1,109 @@
+"""Counting a run again from its stored trajectories: the counter of the live run, without video and detector.
+
+The frames and tracks that the counter gets are those of the run, bit for bit: the same lines give the same crossings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stream.cameras import draw_scene
+from stream.config import Config
+from stream.config_file import parse
+from stream.counting import Counter
+from stream.errors import ConfigError, SourceError
+from stream.messages import Crossing, EndOfStream
+from stream.scene import Scene
+from stream.settings import CountingSettings
+from stream.sinks.events import STORE
+from stream.store import Store
+from stream.trajectories import find_trajectories, picture_of, read_trajectories
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """One camera of a run: what is drawn over its picture, and the files of its trajectories in order."""
+
+    scene: Scene
+    files: tuple[Path, ...]
+
+
+class Recount(msgspec.Struct, frozen=True):
+    """What counting one lane again gave. updates: how many boxes of tracks went through the counter."""
+
+    crossings: list[Crossing]
+    frames: int
+    updates: int
+    ended: bool  # False: the run was killed, or is still running
+    busy_s: float
+
+
+def stored_config(folder: Path, changes: Mapping[str, Any] | None = None) -> Config:
+    """The configuration that a run was started with, with single keys changed: see config_file.override.
+
+    Raises SourceError where the folder is not of a run, ConfigError where a change is not possible.
+    """
+    path = folder / STORE
+    if not path.exists():
+        raise SourceError(str(folder), f"holds no {STORE}", "give the folder of a run (its --out)")
+    store = Store(path)
+    try:
+        text = store.config()
+    finally:
+        store.close()
+    if not text:
+        raise SourceError(str(path), "names no configuration", "the run must be made again")
+    return parse(msgspec.json.decode(text), str(folder), changes)
+
+
+def line_changes(config: Config, lines: Mapping[str, Sequence[float]], camera: str | None) -> dict[str, Any]:
+    """The change of a configuration that draws these lines instead of a camera's own; none where there are no lines.
+
+    Raises ConfigError where it is not clear which camera is meant.
+    """
+    names = [c.name for c in config.cameras]
+    if camera is not None and camera not in names:
+        raise ConfigError("--camera", f"expected one of {', '.join(names)}, got {camera!r}")
+    if not lines:
+        return {}
+    if camera is None and len(names) > 1:
+        raise ConfigError("--line", f"the run has {len(names)} cameras", f"say which: --camera {names[0]}")
+    return {f"cameras.{names.index(camera) if camera else 0}.lines": dict(lines)}
+
+
+def lanes_of(folder: Path, config: Config) -> list[Lane]:
+    """The lanes of a stored run. Raises SourceError where a camera has no trajectories."""
+    stored = find_trajectories(folder)
+    missing = [camera.name for camera in config.cameras if camera.name not in stored]
+    if missing:
+        raise SourceError(str(folder), f"holds no trajectories of {', '.join(missing)}", "the run must be made again")
+    lanes = []
+    for camera in config.cameras:
+        files = stored[camera.name]
+        lanes.append(Lane(draw_scene(camera, picture_of(files[0])[1]), tuple(files)))
+    return lanes
+
+
+def recount(lane: Lane, settings: CountingSettings) -> Recount:
+    """Count a lane again. A recorder that was started again began new tracks: each of its files is counted alone."""
+    crossings: dict[str, Crossing] = {}  # by key, as in the store
+    frames = updates = 0
+    ended = False
+    started_s = time.perf_counter()
+    for path in lane.files:
+        counter = Counter(lane.scene, settings)
+        for message in read_trajectories(path):
+            ended = isinstance(message, EndOfStream)
+            if isinstance(message, EndOfStream):
+                certain = counter.finish()
+            else:
+                certain = counter.update(message.frame, message.tracks)
+                frames, updates = frames + 1, updates + len(message.tracks)
+            for crossing in certain:
+                crossings.setdefault(crossing.key, crossing)
+    found = sorted(crossings.values(), key=lambda c: (c.pts_s, c.line, c.track_id))
+    return Recount(found, frames, updates, ended, time.perf_counter() - started_s)

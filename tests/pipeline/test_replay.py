@@ -1,0 +1,60 @@
+"""A replay counts what the run counted; other lines count without the video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream.errors import ConfigError, SourceError
+from stream.replay import lanes_of, line_changes, recount, stored_config
+from stream.store import Store
+from tests.blobs import blob_clip
+from tests.pipeline.runs import configure, run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("replay")
+    clips = [blob_clip(folder / "north.mp4"), blob_clip(folder / "south.mp4", 30)]
+    raw = configure(clips, folder / "out", placement={"mode": "inline"})
+    raw["output"]["video"] = False
+    assert run(raw).exit_code == 0
+    return folder / "out"
+
+
+def test_crossings_are_equal_in_every_field_when_lines_are_the_runs_own(folder: Path) -> None:
+    config = stored_config(folder)
+    again = [recount(lane, config.counting) for lane in lanes_of(folder, config)]
+    store = Store(folder / "events.sqlite")
+    stored = store.crossings()
+    store.close()
+    assert {c.camera for c in stored} == {"north", "south"}
+    assert sorted((c for one in again for c in one.crossings), key=lambda c: c.key) == sorted(
+        stored, key=lambda c: c.key
+    )
+    assert [one.ended for one in again] == [True, True]
+    assert [one.frames for one in again] == [60, 30]
+
+
+def test_other_lines_are_counted_when_they_are_drawn_afterwards(folder: Path) -> None:
+    config = stored_config(folder)
+    config = stored_config(folder, line_changes(config, {"left": [0.1, 0.4, 0.35, 0.4]}, "north"))
+    north, south = (recount(lane, config.counting) for lane in lanes_of(folder, config))
+    assert [(c.line, c.direction) for c in north.crossings] == [("left", "in")]
+    assert {c.line for c in south.crossings} <= {"A"}
+
+
+def test_the_camera_is_asked_for_when_a_run_has_several(folder: Path) -> None:
+    config = stored_config(folder)
+    with pytest.raises(ConfigError, match="--camera north"):
+        line_changes(config, {"left": [0.1, 0.4, 0.35, 0.4]}, None)
+    with pytest.raises(ConfigError, match="expected one of north, south, got 'west'"):
+        line_changes(config, {}, "west")
+
+
+def test_the_folder_is_named_when_it_is_of_no_run(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(SourceError, match="holds no events"):
+        stored_config(tmp_path)
+    with pytest.raises(SourceError, match="holds no trajectories"):
+        lanes_of(tmp_path, stored_config(folder))
