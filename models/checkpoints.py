@@ -6,13 +6,16 @@ A checkpoint of the 80 COCO classes keeps its 80 outputs; `take_classes` cuts th
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.yolox import SIZES, YOLOX, Arch
+from models.arch import SIZES, Arch
+from models.yolox import YOLOX
 from stream.errors import ModelError
 
 COCO_ROAD_USERS = (0, 1, 2, 3, 5, 7)
@@ -69,6 +72,16 @@ def read_pth(path: Path) -> YOLOX:
         network.load_state_dict(folded)
     except RuntimeError as error:
         raise ModelError(str(path), f"not a known YOLOX size ({error})", "give nano, tiny, s, m, l or x") from error
+    return network
+
+
+def from_tensors(arch: Arch, tensors: Mapping[str, np.ndarray], where: str) -> YOLOX:
+    """The network of an architecture and its tensors by name. Raises ModelError if they do not fit."""
+    network = YOLOX(arch)
+    try:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    except RuntimeError as error:
+        raise ModelError(where, f"the tensors do not fit the architecture ({error})") from error
     return network
 
 

@@ -2,7 +2,7 @@
 
 Own weights are safetensors in fp16 with the architecture, the labels and a sha256 of the tensors in their metadata.
 Published YOLOX checkpoints (.onnx, .pth; 80 COCO classes or our six) open by path. Only
-`Weights.network` imports torch.
+`Weights.network` and `write_weights` need torch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from models.arch import Arch
 from stream.errors import ModelError
 from stream.messages import LABELS
 
@@ -44,7 +45,14 @@ class Weights:
             return checkpoints.read_onnx(self.path)
         if self.path.suffix == ".pth":
             return checkpoints.read_pth(self.path)
-        return _network_of(self.path)
+        return checkpoints.from_tensors(*self.tensors(), where=str(self.path))
+
+    def tensors(self) -> tuple[Arch, dict[str, np.ndarray]]:
+        """Architecture and f32 tensors by name, without torch for own weights. Raises ModelError."""
+        if self.path.suffix == ".safetensors":
+            return _tensors_of(self.path)
+        network = self.network()
+        return network.arch, {name: value.numpy() for name, value in network.state_dict().items()}
 
 
 def read_weights(path: Path) -> Weights:
@@ -95,25 +103,16 @@ def _labels_of(path: Path) -> tuple[int, ...]:
     return tuple(LABELS.index(name) if name in LABELS else -1 for name in names)
 
 
-def _network_of(path: Path) -> YOLOX:
-    """The network of own weights, after its tensors were checked against their sha256."""
-    import torch
-
-    from models.yolox import YOLOX, Arch
-
+def _tensors_of(path: Path) -> tuple[Arch, dict[str, np.ndarray]]:
+    """The tensors of own weights, checked against their sha256."""
     metadata = read_metadata(path)
     with safe_open(str(path), "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     if _digest(tensors) != metadata.get("sha256"):
-        raise ModelError(
-            str(path), "the tensors do not match their sha256: the file is damaged", "install the package again"
-        )
-    network = YOLOX(Arch(**json.loads(metadata["arch"])))
-    try:
-        network.load_state_dict({name: torch.from_numpy(value).float() for name, value in tensors.items()})
-    except RuntimeError as error:
-        raise ModelError(str(path), f"the tensors do not fit the architecture ({error})") from error
-    return network
+        what = "the tensors do not match their sha256: the file is damaged"
+        raise ModelError(str(path), what, "install the package again")
+    arch = Arch(**json.loads(metadata["arch"]))
+    return arch, {name: value.astype(np.float32) for name, value in tensors.items()}
 
 
 def _digest(tensors: dict[str, np.ndarray]) -> str:

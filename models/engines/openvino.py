@@ -1,15 +1,12 @@
 """OpenVINO on the CPU: one picture a thread, asynchronous, at the processor's native precision.
 
 A picture is one request, also inside a batch: on two cores two pictures side by side cost less than two threads on one
-picture. Converted graphs and compiled blobs are cached in the user's cache folder by content, so that only the first
-start of a model imports torch.
+picture. Nothing here imports torch, but for .pth files. OpenVINO keeps what it compiled in the user's cache folder.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +14,13 @@ import numpy as np
 import openvino as ov
 
 from models.contract import DetectorSpec
+from models.engines.graph import build
 from models.postprocess import PostProcess
 from models.weights import Weights
 from stream.errors import ModelError
 from stream.messages import Detections
 
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
-GRAPH_VERSION = 1  # raise it when the conversion below changes
 
 
 class OpenVinoPending:
@@ -105,7 +102,7 @@ class OpenVinoDetector:
 
 
 def cache_folder() -> Path:
-    """Where converted and compiled networks are kept: XDG_CACHE_HOME/roadtally."""
+    """Where compiled networks are kept: XDG_CACHE_HOME/roadtally."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
 
 
@@ -121,18 +118,18 @@ def _precision(core: ov.Core, wanted: str) -> str:
 
 
 def _graph(core: ov.Core, weights: Weights) -> ov.Model:
-    """The graph with u8 NHWC BGR input of any size: read from ONNX, or from the cache, or converted by torch."""
-    if weights.path.suffix == ".onnx":
+    """The graph with u8 NHWC BGR input of any size: read from ONNX, or built from the tensors."""
+    if weights.path.suffix != ".onnx":
         try:
-            return _with_picture_input(core.read_model(weights.path))
-        except RuntimeError as error:
-            raise ModelError(str(weights.path), f"OpenVINO cannot read it ({error})", "give a YOLOX export") from error
-    stored = cache_folder() / "graphs" / f"{weights.sha256[:16]}-{ov.get_version().split('-')[0]}-{GRAPH_VERSION}.xml"
-    if stored.exists():
-        return core.read_model(stored)
-    graph = _convert(weights)
-    _store(graph, stored)
-    return graph
+            return build(*weights.tensors())
+        except KeyError as error:
+            raise ModelError(
+                str(weights.path), f"a tensor is missing: {error}", "use weights of this version"
+            ) from error
+    try:
+        return _with_picture_input(core.read_model(weights.path))
+    except RuntimeError as error:
+        raise ModelError(str(weights.path), f"OpenVINO cannot read it ({error})", "give a YOLOX export") from error
 
 
 def _with_picture_input(model: ov.Model) -> ov.Model:
@@ -144,24 +141,3 @@ def _with_picture_input(model: ov.Model) -> ov.Model:
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
     return steps.build()
-
-
-def _convert(weights: Weights) -> ov.Model:
-    import torch
-
-    from models.yolox import Deployed
-
-    example = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit.trace")  # OpenVINO's own choice; export is slower
-        return ov.convert_model(Deployed(weights.network()).eval(), example_input=example, input=[-1, -1, -1, 3])
-
-
-def _store(graph: ov.Model, path: Path) -> None:
-    """Write the pair of files, .bin first: a worker beside this one sees either nothing or all of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        ov.save_model(graph, part, compress_to_fp16=True)
-        part.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        part.replace(path)

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from models.arch import Arch
 from models.checkpoints import COCO_ROAD_USERS, take_classes
 from models.training.optimiser import ScaledAdam
 from models.weights import read_weights
-from models.yolox import YOLOX, Arch
+from models.yolox import YOLOX
 from stream.errors import ModelError
 from stream.messages import LABELS
 

@@ -1,19 +1,23 @@
 """Engines: each equals torch, a batch equals its pictures alone, and a wrong choice is told."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 import torch
 
+from models.arch import Arch
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
-from models.engines.openvino import cache_folder
+from models.engines.graph import build
 from models.postprocess import PostProcess, suppress
 from models.registry import open_detector
 from models.weights import write_weights
-from models.yolox import YOLOX, Arch, Deployed
+from models.yolox import YOLOX, Deployed
 from stream.errors import ModelError
 from stream.messages import Detections
 
@@ -106,15 +110,32 @@ def test_results_belong_to_their_pictures_when_many_passes_are_in_flight(opened:
             assert one.done()
 
 
-def test_graph_is_cached_and_torch_left_alone_when_opened_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened(engine="openvino").close()
-    assert list((cache_folder() / "graphs").glob("*.xml"))
+@pytest.mark.parametrize("stem", ["focus", "strided"])
+@pytest.mark.parametrize("depthwise", [True, False])
+def test_graph_equals_module_when_built_from_its_tensors(stem: str, depthwise: bool, pictures: np.ndarray) -> None:
+    torch.manual_seed(5)
+    network = YOLOX(Arch(width=0.125, stem=stem, depthwise=depthwise)).eval()
+    for module in network.modules():  # activations of about one, as in a trained network
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=(2.5 / module.weight[0].numel()) ** 0.5)
+    next(network.parameters()).data /= 128
+    model = build(network.arch, {name: value.numpy() for name, value in network.state_dict().items()})
+    model.reshape([1, *HW, 3])
+    run = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    with torch.no_grad():
+        wanted = Deployed(network)(torch.from_numpy(pictures[:1])).numpy()
+    assert wanted.std(1).min() > 1e-3
+    np.testing.assert_allclose(run([pictures[:1]])[0], wanted, rtol=1e-3, atol=1e-3)
 
-    def refuse(*_: object) -> None:
-        raise AssertionError("converted again")
 
-    monkeypatch.setattr("models.engines.openvino._convert", refuse)
-    opened(engine="openvino").close()
+def test_torch_is_left_alone_when_own_weights_run_on_openvino(weights: Path) -> None:
+    """The first start of a model took half a minute on busy cores while it was traced by torch."""
+    program = (
+        "import sys\nfrom models.contract import DetectorSpec\nfrom models.registry import open_detector\n"
+        f"open_detector(DetectorSpec(model={str(weights)!r}, input_hw=((64, 96),), engine='openvino', threads=1))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

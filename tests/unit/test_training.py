@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.arch import Arch
 from models.training import augment
 from models.training.assignment import assign
 from models.training.batches import Batches
@@ -19,7 +20,7 @@ from models.training.pictures import PictureStore
 from models.training.run import averaged_network, resume
 from models.training.train import TrainSettings, detector_of, train
 from models.weights import read_weights, write_weights
-from models.yolox import YOLOX, Arch, cell_grid, decode
+from models.yolox import YOLOX, cell_grid, decode
 from stream.errors import ConfigError, ModelError
 from stream.messages import Detections
 

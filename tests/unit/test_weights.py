@@ -7,9 +7,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
+from models.arch import Arch
 from models.registry import MODELS, find_weights, list_models
 from models.weights import read_metadata, read_weights, write_weights
-from models.yolox import YOLOX, Arch
+from models.yolox import YOLOX
 from stream.errors import ModelError
 
 SMALL = Arch(width=0.125)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.arch import SIZES, Arch
 from models.checkpoints import COCO_ROAD_USERS, fold_norms, read_onnx, read_pth, take_classes
-from models.yolox import SIZES, YOLOX, Arch, Deployed, cell_grid, decode
+from models.yolox import YOLOX, Deployed, cell_grid, decode
 from stream.errors import ModelError
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/yolox_nano.onnx"

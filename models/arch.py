@@ -1,0 +1,27 @@
+"""The shapes of YOLOX networks, apart from the network itself so that reading a weights file needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Arch:
+    """The shape of a YOLOX: depth and width multiply the repeats and channels of the large model."""
+
+    depth: float = 0.33
+    width: float = 0.25
+    depthwise: bool = True
+    stem: str = "focus"  # focus: four pixels become one of 12 channels; strided: a 3x3 convolution of stride 2
+    classes: int = 6
+
+
+SIZES: dict[str, Arch] = {
+    "nano": Arch(0.33, 0.25, True),
+    "tiny": Arch(0.33, 0.375, False),
+    "s": Arch(0.33, 0.5, False),
+    "m": Arch(0.67, 0.75, False),
+    "l": Arch(1.0, 1.0, False),
+    "x": Arch(1.33, 1.25, False),
+}
+"""The published sizes."""

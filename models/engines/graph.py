@@ -1,0 +1,128 @@
+"""YOLOX as an OpenVINO graph, built from its tensors: the network of models/yolox.py in OpenVINO's operations.
+
+Tracing the torch module gives the same graph but costs an import of torch and a trace, 5 to 30 s at the first start on
+two busy cores; this takes a fraction of a second. A test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from models.arch import Arch
+
+Node: TypeAlias = ov.Output
+
+
+def build(arch: Arch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
+    """u8 (1, H, W, 3) BGR -> f32 (1, A, 5 + classes), boxes undecoded, objectness and classes as probabilities.
+
+    H and W stay open; reshape the model before compiling it. tensors: the state dict of models.yolox.YOLOX.
+    """
+    pictures = ops.parameter(ov.PartialShape([1, -1, -1, 3]), ov.Type.u8, name="pictures")
+    x = ops.transpose(ops.convert(pictures, "f32"), np.array([0, 3, 1, 2])).output(0)
+    net = _Net(arch, tensors)
+    output = net.head(net.pyramid(*net.backbone(x)))
+    return ov.Model([ops.result(output)], [pictures], "yolox")
+
+
+class _Net:
+    """The blocks of the network; each takes the prefix of its tensors' names. See models/yolox.py for what they are."""
+
+    def __init__(self, arch: Arch, tensors: Mapping[str, np.ndarray]) -> None:
+        self._arch, self._tensors = arch, tensors
+        self._repeats = max(round(arch.depth * 3), 1)
+
+    def backbone(self, x: Node) -> tuple[Node, Node, Node]:
+        name = "backbone.backbone"
+        x = self._focus(f"{name}.stem.conv", x) if self._arch.stem == "focus" else self._act(f"{name}.stem", x, 2)
+        c2 = self._stage(f"{name}.dark2.1", self._conv(f"{name}.dark2.0", x, 2), self._repeats, True)
+        c3 = self._stage(f"{name}.dark3.1", self._conv(f"{name}.dark3.0", c2, 2), 3 * self._repeats, True)
+        c4 = self._stage(f"{name}.dark4.1", self._conv(f"{name}.dark4.0", c3, 2), 3 * self._repeats, True)
+        pooled = self._pool(f"{name}.dark5.1", self._conv(f"{name}.dark5.0", c4, 2))
+        return c3, c4, self._stage(f"{name}.dark5.2", pooled, self._repeats, False)
+
+    def pyramid(self, c3: Node, c4: Node, c5: Node) -> tuple[Node, Node, Node]:
+        side5 = self._act("backbone.lateral_conv0", c5)
+        up4 = self._stage("backbone.C3_p4", _join(_double(side5), c4), self._repeats, False)
+        side4 = self._act("backbone.reduce_conv1", up4)
+        p3 = self._stage("backbone.C3_p3", _join(_double(side4), c3), self._repeats, False)
+        down3 = self._conv("backbone.bu_conv2", p3, 2)
+        p4 = self._stage("backbone.C3_n3", _join(down3, side4), self._repeats, False)
+        down4 = self._conv("backbone.bu_conv1", p4, 2)
+        return p3, p4, self._stage("backbone.C3_n4", _join(down4, side5), self._repeats, False)
+
+    def head(self, levels: tuple[Node, Node, Node]) -> Node:
+        outputs = []
+        for k, level in enumerate(levels):
+            x = self._act(f"head.stems.{k}", level)
+            kind, box = x, x
+            for step in range(2):
+                kind = self._conv(f"head.cls_convs.{k}.{step}", kind)
+                box = self._conv(f"head.reg_convs.{k}.{step}", box)
+            parts = (
+                self._linear(f"head.reg_preds.{k}", box),
+                ops.sigmoid(self._linear(f"head.obj_preds.{k}", box)).output(0),
+                ops.sigmoid(self._linear(f"head.cls_preds.{k}", kind)).output(0),
+            )
+            outputs.append(ops.reshape(_join(*parts), np.array([1, 5 + self._arch.classes, -1]), False).output(0))
+        return ops.transpose(ops.concat(outputs, 2), np.array([0, 2, 1])).output(0)
+
+    def _stage(self, name: str, x: Node, repeats: int, residual: bool) -> Node:
+        through, around = self._act(f"{name}.conv1", x), self._act(f"{name}.conv2", x)
+        for k in range(repeats):
+            y = self._conv(f"{name}.m.{k}.conv2", self._act(f"{name}.m.{k}.conv1", through))
+            through = ops.add(y, through).output(0) if residual else y
+        return self._act(f"{name}.conv3", _join(through, around))
+
+    def _pool(self, name: str, x: Node) -> Node:
+        x = self._act(f"{name}.conv1", x)
+        pools = [ops.max_pool(x, [1, 1], [1, 1], [k // 2] * 2, [k // 2] * 2, [k, k]).output(0) for k in (5, 9, 13)]
+        return self._act(f"{name}.conv2", _join(x, *pools))
+
+    def _focus(self, name: str, x: Node) -> Node:
+        """Focus and its 3x3 convolution as one 6x6 convolution of stride 2, which sees the same pixels."""
+        weight = self._tensors[f"{name}.conv.weight"]  # (out, 4 blocks x 3, 3, 3), block = column parity, row parity
+        blocks = weight.reshape(len(weight), 2, 2, 3, 3, 3)  # out, column parity, row parity, colour, y, x
+        whole = blocks.transpose(0, 3, 4, 2, 5, 1).reshape(len(weight), 3, 6, 6)
+        return self._biased(f"{name}.conv", ops.convolution(x, _f32(whole), [2, 2], [2, 2], [2, 2], [1, 1]), True)
+
+    def _conv(self, name: str, x: Node, stride: int = 1) -> Node:
+        if self._arch.depthwise:
+            return self._act(f"{name}.pconv", self._act(f"{name}.dconv", x, stride))
+        return self._act(name, x, stride)
+
+    def _act(self, name: str, x: Node, stride: int = 1) -> Node:
+        weight = self._tensors[f"{name}.conv.weight"]
+        pad, strides = [weight.shape[2] // 2] * 2, [stride, stride]
+        if name.endswith(".dconv"):
+            y = ops.group_convolution(x, _f32(weight[:, None]), strides, pad, pad, [1, 1])
+        else:
+            y = ops.convolution(x, _f32(weight), strides, pad, pad, [1, 1])
+        return self._biased(f"{name}.conv", y, True)
+
+    def _linear(self, name: str, x: Node) -> Node:
+        y = ops.convolution(x, _f32(self._tensors[f"{name}.weight"]), [1, 1], [0, 0], [0, 0], [1, 1])
+        return self._biased(name, y, False)
+
+    def _biased(self, name: str, x: ov.Node, active: bool) -> Node:
+        y = ops.add(x, _f32(self._tensors[f"{name}.bias"].reshape(1, -1, 1, 1)))
+        return (ops.swish(y) if active else y).output(0)
+
+
+def _f32(values: np.ndarray) -> ov.Node:
+    return ops.constant(np.ascontiguousarray(values, np.float32))
+
+
+def _join(*parts: Node) -> Node:
+    return ops.concat(list(parts), 1).output(0)
+
+
+def _double(x: Node) -> Node:
+    """Nearest neighbour, twice the height and width."""
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "axes": np.array([2, 3])}
+    return ops.interpolate(x, np.full(2, 2.0, np.float32), "nearest", "scales", **how).output(0)
