@@ -99,6 +99,10 @@ class Canvas:
         self.fill(x, y, x + width, y + height, colour)
         self.y[y : y + height, x : x + width] = plate[:height, :width]
 
+    def width_of(self, text: str) -> int:
+        """Pixels that a label of this text takes."""
+        return text_plate(text, self.font_scale, WHITE.y).shape[1]
+
     def panel(self, rows: tuple[tuple[str, ...], ...]) -> None:
         """A table on a darkened ground in the upper left corner."""
         text = text_table(rows, self.font_scale)
@@ -136,11 +140,12 @@ def text_table(rows: tuple[tuple[str, ...], ...], font_scale: float) -> np.ndarr
     cells = [[text_plate(cell, font_scale, 0) for cell in row] for row in rows]
     widths = [max(column) for column in zip(*([cell.shape[1] for cell in row] for row in cells), strict=True)]
     line = max(cell.shape[0] for row in cells for cell in row)
-    table = np.zeros((line * len(rows) + 4, sum(widths) + 4), np.uint8)
+    gap = line // 4 * 2
+    table = np.zeros((line * len(rows) + 4, _even(sum(widths) + gap * (len(widths) - 1) + 4)), np.uint8)
     for i, row in enumerate(cells):
         right = 2
         for j, cell in enumerate(row):
-            right += widths[j]
+            right += widths[j] + (gap if j else 0)
             left = 2 if j == 0 else right - cell.shape[1]
             table[2 + i * line : 2 + i * line + cell.shape[0], left : left + cell.shape[1]] = cell
     table.flags.writeable = False

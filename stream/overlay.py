@@ -7,12 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from stream.drawing import WHITE, Canvas, Colour
+from stream.drawing import BLACK, WHITE, Canvas, Colour
 from stream.messages import LABELS, Counted, Crossing, Tracks
 from stream.scene import Line, Scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
 TRAIL_STEP = 0.01  # of the picture's height: points nearer than this are merged; a standing car is one, not fifty
+LABEL_WIDTHS = 1.5  # a label may be so many times as wide as its box
 LIT_S = 0.4  # a line is lit for so long after a crossing
 
 # Six hues that are told apart on grey asphalt, also by most colour-blind people, in the order of LABELS.
@@ -87,15 +88,19 @@ class Overlay:
         for k in shown:
             colour = CLASS_COLOURS[labels[k]]
             canvas.box(tracks.xyxy[k], colour, corners_only=not seen[k])
-            left, top = tracks.xyxy[k, :2].tolist()
-            canvas.label(f"{LABELS[labels[k]]} {ids[k]}", left, top, colour)
+            left, top, right, _ = tracks.xyxy[k].tolist()
+            # What is far away gets its number only: a plate must not hide its neighbours. Its colour tells the class.
+            full, short = f"{LABELS[labels[k]]} {ids[k]}", str(ids[k])
+            canvas.label(full if canvas.width_of(full) < LABEL_WIDTHS * (right - left) else short, left, top, colour)
 
     def _draw_line(self, canvas: Canvas, line: Line, pts_s: float) -> None:
         colour = LIT_COLOUR if pts_s < self._lit_until_s.get(line.name, -1.0) else LINE_COLOUR
         ends, arrow = _line_shape(line, canvas.stroke)
         canvas.path(ends, colour, canvas.stroke)
         canvas.polygon(arrow, colour)
-        canvas.label(line.name, line.x1, line.y1, colour)
+        totals = self._totals
+        text = f"{line.name}  in {totals[line.name, 'in']}  out {totals[line.name, 'out']}"
+        canvas.label(text, line.x1, line.y1, WHITE if colour == LIT_COLOUR else BLACK)
 
     def _draw_panel(self, canvas: Canvas, pts_s: float) -> None:
         minutes, seconds = divmod(int(pts_s), 60)
