@@ -78,10 +78,15 @@ def _open_plugin(spec: DetectorSpec) -> Detector:
 
 def find_weights(model: str) -> Weights:
     """The weights of a registered name or of a path. Raises ModelError."""
+    return read_weights(weights_path(model))
+
+
+def weights_path(model: str) -> Path:
+    """The file of a registered name or of a path. Raises ModelError."""
     if model in MODELS:
-        return read_weights(FOLDER / MODELS[model])
+        return FOLDER / MODELS[model]
     if Path(model).suffix:
-        return read_weights(Path(model).expanduser())
+        return Path(model).expanduser()
     raise ModelError(
         model, f"no such model; there are {', '.join(MODELS)}", "give one of these names, or the path of a weights file"
     )

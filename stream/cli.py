@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import results, run, scenes
+from stream.commands import networks, results, run, scenes
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -16,8 +16,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth, results.replay):
+for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth, results.replay, networks.train):
     app.command()(command)
+app.add_typer(networks.models, name="models")
 
 
 def main() -> None:

@@ -1,0 +1,102 @@
+"""Detectors: what there is, how fast it is here, and training one of your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+models = typer.Typer(help="List the detectors, or measure one on this machine.", invoke_without_command=True)
+
+
+@models.callback()
+def list_all(context: typer.Context) -> None:
+    """Detectors that come with roadtally: sizes, classes, licence, and the engines that run here."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich.table import Table
+
+    from models.registry import DEFAULT, list_models
+    from stream.display import console
+
+    table = Table(title="detectors", title_justify="left")
+    for heading in ("name", "size", "classes", "licence", "engines here", "file"):
+        table.add_column(heading, overflow="fold")
+    for info in list_models():
+        name = f"{info.name} (default)" if info.name == DEFAULT else info.name
+        size = f"{info.bytes / 2**20:.1f} MiB"
+        table.add_row(name, size, ", ".join(info.classes), info.licence, ", ".join(info.engines), info.path)
+    console.print(table)
+    console.print("Others by path: a .safetensors of roadtally, a YOLOX .onnx or .pth; or module:Class of your own.")
+
+
+@models.command("bench")
+def bench_one(
+    name: Annotated[str, typer.Argument(help="A name from `roadtally models`, or a file.")] = "roadtally-nano",
+    sizes: Annotated[str, typer.Option(help="Network inputs, width x height.")] = "416x256,640x384",
+    batches: Annotated[str, typer.Option(help="Pictures a pass.")] = "1,4",
+    engine: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, f32, bf16, fp16 or int8.")] = "auto",
+) -> None:
+    """Milliseconds a picture on this machine, with all passes in flight and alone."""
+    from rich.table import Table
+
+    from models.bench import bench
+    from models.contract import DetectorSpec
+    from stream.display import console
+
+    inputs = tuple(_pair(size) for size in sizes.split(","))
+    spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
+    table = Table(title=name, title_justify="left")
+    for heading in ("input", "batch", "pictures/s", "ms a picture", "ms alone"):
+        table.add_column(heading, justify="right")
+    for row in bench(spec, tuple(_whole(batch) for batch in batches.split(","))):
+        height, width = row.input_hw
+        figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
+        table.add_row(f"{width}x{height}", str(row.batch), *figures)
+    console.print(table)
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder: annotations.json (COCO) and pictures, or YOLO txt files.")],
+    start: Annotated[str, typer.Option(help="Weights to start from: a name from `roadtally models`, or a file.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of check-points and weights; a run there goes on.")],
+    steps: Annotated[int, typer.Option(help="Updates of the weights.")] = 6000,
+    minutes: Annotated[float, typer.Option(help="At most so long.")] = float("inf"),
+    batch: Annotated[int, typer.Option(help="Pictures of 416x256 a step.")] = 16,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+) -> None:
+    """Train the detector on your own pictures; interrupted training goes on where it was."""
+    from models.registry import weights_path
+    from models.training.train import TrainSettings, train
+    from stream.display import console
+
+    settings = TrainSettings(
+        data, weights_path(start), out, steps=steps, minutes=minutes, batch=batch, device=device, threads=threads
+    )
+    with console.status("reading the pictures") as status:
+
+        def tell(row: dict[str, Any]) -> None:
+            text = ", ".join(f"{key} {value}" for key, value in row.items())
+            if "ap50" in row or "batch" in row:
+                console.print(text, highlight=False)
+            else:
+                status.update(text)
+
+        train(settings, tell)
+    console.print(f"weights: {out / 'weights.safetensors'}", highlight=False)
+
+
+def _pair(size: str) -> tuple[int, int]:
+    width, _, height = size.partition("x")
+    return _whole(height), _whole(width)
+
+
+def _whole(text: str) -> int:
+    from stream.errors import ConfigError
+
+    if not text.strip().isdecimal():
+        raise ConfigError("bench", f"expected whole numbers like 416x256, got {text!r}")
+    return int(text)
