@@ -26,7 +26,7 @@ class PictureClock:
         self._raw_s, self._last_s = raw_s, stamp_s
         return stamp_s
 
-    def problems(self) -> list[str]:
+    def repairs(self) -> list[str]:
         """One line for each kind of repair that was made."""
         return [
             f"{what}: {count} pictures, the first at {first_s:.2f} s"

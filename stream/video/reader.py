@@ -23,18 +23,17 @@ class VideoReader:
     pts_s is seconds since the start of the stream, strictly increasing. One thread is cheapest in processor time a
     picture; more threads shorten the time a single large picture takes. The decoder releases the GIL.
     Raises SourceError when the source cannot be opened or gives no picture. Damage further on is no error: decoding
-    goes on, and when the iterator ends `problems` says what was lost (one line each) and `damaged` that it was.
+    goes on, and `problems` and `notes` tell of it.
     """
 
     def __init__(self, source: str, threads: int = 1) -> None:
         self.source = source
         self.info = probe(source)
-        self.problems: list[str] = []
-        self.damaged = False
         self._container = open_source(source)
         self._stream = video_stream(self._container, source)
         self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = threads
+        self._alone = len(self._container.streams) == 1  # else the sound may be what lasts longest
         self._clock = PictureClock(self.info.fps)
         # AVI stores decoding times only; what FFmpeg makes of them for B-pictures steps back and forth.
         self._by_decoding_time = self._container.format.name == "avi"
@@ -42,6 +41,7 @@ class VideoReader:
         self._ticks: int | None = None
         self._packets = self._pictures = self._unread = self._undecoded = self._corrupt = 0
         self._end_s = 0.0
+        self._ended = False
 
     def __enter__(self) -> VideoReader:
         return self
@@ -59,7 +59,24 @@ class VideoReader:
                 self._pictures += 1
                 self._corrupt += picture.is_corrupt
                 yield picture, self._clock.stamp(self._raw_s(picture, packet))
-        self._close_account()
+        self._ended = True
+        if not self._pictures:
+            raise SourceError(self.source, "not one picture could be decoded", "check that a player shows it")
+
+    @property
+    def problems(self) -> list[str]:
+        """What was lost so far, one line each; empty for a whole file. A file that is cut off is known at its end."""
+        lost = [
+            (self._unread, "parts of the file could not be read whole"),
+            (self._undecoded, "packets could not be decoded: their pictures are missing"),
+            (self._corrupt, "pictures are damaged: they were decoded from incomplete data"),
+        ]
+        return [f"{count} {what}" for count, what in lost if count] + (self._cut_off() if self._ended else [])
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired so far without a loss: time stamps."""
+        return self._clock.repairs()
 
     def _demuxed(self) -> Iterator[Packet]:
         """Packets up to the end; a read error in the middle is counted and stepped over."""
@@ -102,25 +119,11 @@ class VideoReader:
         self._ticks = ticks
         return float((ticks - self._start) * packet.time_base)
 
-    def _close_account(self) -> None:
-        if not self._pictures:
-            raise SourceError(self.source, "not one picture could be decoded", "check that a player shows it")
-        lost = [
-            (self._unread, "parts of the file could not be read whole"),
-            (self._undecoded, "packets could not be decoded: their pictures are missing"),
-            (self._corrupt, "pictures are damaged: they were decoded from incomplete data"),
-        ]
-        self.problems += [f"{count} {what}" for count, what in lost if count]
-        self.problems += self._cut_off()
-        self.damaged = bool(self.problems)
-        self.problems += self._clock.problems()
-
     def _cut_off(self) -> list[str]:
         """A line if the file ends before the end that its header announces."""
         announced, announced_s = self.info.frames or 0, self.info.duration_s or 0.0
         if self._packets < announced * (1 - MISSING_SHARE):
             return [f"the file is cut off: {self._packets} of {announced} announced pictures are in it"]
-        alone = len(self._container.streams) == 1  # else the sound may be what lasts longer
-        if not announced and alone and self._end_s < announced_s * (1 - MISSING_SHARE) - MISSING_S:
+        if not announced and self._alone and self._end_s < announced_s * (1 - MISSING_SHARE) - MISSING_S:
             return [f"the file is cut off: it ends at {self._end_s:.1f} of {announced_s:.1f} s"]
         return []

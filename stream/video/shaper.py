@@ -42,7 +42,7 @@ class Shaper:
     """
 
     def __init__(self, info: VideoInfo, letterbox: Letterbox | None, wants_yuv: bool) -> None:
-        self.problems: list[str] = []
+        self.notes: list[str] = []  # one line each, as of VideoReader.notes
         self._info = info
         self._letterbox = letterbox
         self._wants_yuv = wants_yuv
@@ -83,9 +83,9 @@ class Shaper:
         )
 
     def _to_plain(self, frame: VideoFrame) -> VideoFrame:
-        if (frame.width, frame.height) != self._stored_wh and not self.problems:
+        if (frame.width, frame.height) != self._stored_wh and not self.notes:
             was, now = f"{self._stored_wh[0]}x{self._stored_wh[1]}", f"{frame.width}x{frame.height}"
-            self.problems.append(f"the picture size changed from {was} to {now}: pictures are scaled to {was}")
+            self.notes.append(f"the picture size changed from {was} to {now}: pictures are scaled to {was}")
         full = frame.format.name.startswith("yuvj") or frame.color_range == FULL
         return self._normalise.reformat(
             frame,

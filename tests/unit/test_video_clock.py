@@ -28,7 +28,7 @@ CASES = [
 def test_stamps_when_the_file_says(raw: list[float | None], expected: list[float], problem: str | None) -> None:
     clock = PictureClock(fps=10)
     assert [clock.stamp(value) for value in raw] == pytest.approx(expected)
-    lines = clock.problems()
+    lines = clock.repairs()
     assert len(lines) == (problem is not None)
     assert problem is None or problem in lines[0]
 

@@ -96,14 +96,14 @@ def test_opening_fails_when_no_one_answers_at_an_address() -> None:
 def test_reading_gives_every_picture_when_the_file_is_good(tmp_path: Path, threads: int) -> None:
     stamps, reader = read(make_clip(tmp_path / "a.mp4", PICTURES), threads)
     assert stamps == pytest.approx([k / 25 for k in range(30)])
-    assert (reader.problems, reader.damaged) == ([], False)
+    assert (reader.problems, reader.notes) == ([], [])
 
 
 def test_reading_keeps_presentation_order_when_there_are_b_pictures(tmp_path: Path) -> None:
     encoding = Encoding(options={"bf": "3", "b-adapt": "0", "g": "30"})
     stamps, reader = read(make_clip(tmp_path / "a.mp4", PICTURES, encoding=encoding))
     assert stamps == pytest.approx([k / 25 for k in range(30)])
-    assert not reader.problems
+    assert not reader.notes
 
 
 def test_reading_keeps_frame_intervals_when_avi_holds_b_pictures(tmp_path: Path) -> None:
@@ -111,21 +111,21 @@ def test_reading_keeps_frame_intervals_when_avi_holds_b_pictures(tmp_path: Path)
     encoding = Encoding(codec="mpeg4", options={"bf": "2", "g": "12"})
     stamps, reader = read(make_clip(tmp_path / "a.avi", PICTURES, encoding=encoding))
     assert stamps == pytest.approx([k / 25 for k in range(30)], abs=1e-3)
-    assert not reader.problems
+    assert not reader.notes
 
 
 def test_reading_keeps_a_variable_frame_rate(tmp_path: Path) -> None:
     times_ms = [0, 40, 50, 300, 301, 900]
     stamps, reader = read(make_clip(tmp_path / "a.mkv", PICTURES[:6], times_ms, MJPEG))
     assert stamps == pytest.approx([ms / 1000 for ms in times_ms])
-    assert not reader.problems
+    assert not reader.notes
 
 
 def test_reading_fills_time_stamps_when_the_stream_has_none(tmp_path: Path) -> None:
     stamps, reader = read(make_clip(tmp_path / "a.h264", PICTURES))
     assert stamps == pytest.approx([k / reader.info.fps for k in range(30)])
-    assert "without a time stamp" in reader.problems[0]
-    assert not reader.damaged
+    assert "without a time stamp" in reader.notes[0]
+    assert not reader.problems
 
 
 @pytest.mark.parametrize(("times_ms", "problem"), [([0, 40, 40, 120], "repeated"), ([0, 80, 40, 120], "out of order")])
@@ -133,15 +133,14 @@ def test_reading_repairs_time_stamps_when_they_are(tmp_path: Path, times_ms: lis
     stamps, reader = read(make_clip(tmp_path / "a.mkv", PICTURES[:4], times_ms, MJPEG))
     assert (np.diff(stamps) > 0).all()
     assert (stamps[0], stamps[-1]) == pytest.approx((0, 0.12))
-    assert problem in reader.problems[0]
-    assert not reader.damaged
+    assert problem in reader.notes[0]
+    assert not reader.problems
 
 
 def test_reading_goes_on_when_packets_in_the_middle_are_corrupt(tmp_path: Path) -> None:
     pictures = [make_picture(160, 120, k) for k in range(100)]
     stamps, reader = read(corrupt(make_clip(tmp_path / "a.h264", pictures)))
     assert len(stamps) > 60
-    assert reader.damaged
     assert any("damaged" in line or "could not be decoded" in line for line in reader.problems)
 
 
@@ -154,7 +153,7 @@ def test_reading_reports_the_loss_when_the_file_is_cut_off(tmp_path: Path, suffi
         put_index_first(clip)
     stamps, reader = read(cut_off(clip, 0.6))
     assert 20 < len(stamps) < 90
-    assert reader.damaged
+    assert reader.problems
     assert suffix == ".h264" or any("cut off" in line for line in reader.problems)
 
 
@@ -199,4 +198,4 @@ def test_reading_real_clips_gives_all_pictures_at_increasing_times(name: str, fr
     stamps, reader = read(SHARED / "clips" / name)
     assert len(stamps) == frames
     assert (np.diff(stamps) > 0.2 / reader.info.fps).all()
-    assert not reader.damaged
+    assert not reader.problems

@@ -68,7 +68,7 @@ def test_colours_are_right_when_the_input_is(tmp_path: Path, name: str, size: tu
     height, width = letterbox.content_hw
     for bgr in (to_bgr(yuv), tensor[:height, :width]):
         np.testing.assert_allclose(quarters(bgr), QUARTERS, atol=14)
-    assert not shaper.problems
+    assert not shaper.notes
 
 
 @pytest.mark.parametrize("full_range", [False, True])
@@ -130,7 +130,7 @@ def test_pictures_are_scaled_to_the_first_size_when_the_resolution_changes(tmp_p
     first.write_bytes(first.read_bytes() + second.read_bytes())
     yuv, _, shaper = shape_first(first)
     np.testing.assert_allclose(quarters(to_bgr(yuv)), QUARTERS, atol=14)
-    assert shaper.problems == ["the picture size changed from 128x96 to 256x192: pictures are scaled to 128x96"]
+    assert shaper.notes == ["the picture size changed from 128x96 to 256x192: pictures are scaled to 128x96"]
 
 
 def test_only_what_is_wanted_is_written_when_shaping(tmp_path: Path) -> None:
