@@ -111,7 +111,7 @@ def _gain(true: TrueCrossing, crossing: Crossing, fps: float) -> float:
 
 def _row(where: str, row: dict[str, str]) -> TrueCrossing:
     try:
-        numbers = [int(row[name]) for name in ("frame", "first", "last")]
+        frame, first, last = (int(row[name]) for name in ("frame", "first", "last"))
     except (TypeError, ValueError):
         what = f"expected whole numbers in frame, first, last; got {row['frame']!r}, {row['first']!r}, {row['last']!r}"
         raise TruthError(where, what) from None
@@ -119,4 +119,4 @@ def _row(where: str, row: dict[str, str]) -> TrueCrossing:
         raise TruthError(where, f"class: expected one of {', '.join(LABELS)}, got {row['class']!r}")
     if row["direction"] not in ("in", "out"):
         raise TruthError(where, f"direction: expected in or out, got {row['direction']!r}")
-    return TrueCrossing(row["clip"], row["line"], *numbers, row["class"], row["direction"], row["flag"] or "")
+    return TrueCrossing(row["clip"], row["line"], frame, first, last, row["class"], row["direction"], row["flag"] or "")
