@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -12,8 +13,16 @@ from stream.synth.camera import RoadCamera
 from stream.synth.figures import Figure
 from stream.synth.light import Daylight
 from stream.synth.people import FIGURES
-from stream.synth.solids import Solid
+from stream.synth.solids import Haze, Solid
 from stream.synth.traffic import RoadUser
+
+
+class Body(Protocol):
+    """What can be drawn at a place: solids and figures."""
+
+    def outline(self, phase: float) -> np.ndarray: ...
+
+    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float, haze: Haze) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +36,7 @@ class Sighting:
     length_m: float
     phase: float
     braking: bool
-    body: Solid | Figure
+    body: Body
     at_m: np.ndarray
     outline_m: np.ndarray
     hull: np.ndarray  # f32 (K, 2) silhouette, also beyond the border of the picture
@@ -40,7 +49,7 @@ class Cast:
 
     def __init__(self, camera: RoadCamera, light: Daylight) -> None:
         self._camera, self._light = camera, light
-        self._bodies: dict[int, Solid | Figure] = {}
+        self._bodies: dict[int, Body] = {}
 
     def sightings(self, users: list[RoadUser]) -> list[Sighting]:
         """Those that reach into the picture, in the order of painting: whoever is hidden comes before who hides."""
@@ -50,7 +59,7 @@ class Cast:
         inside = [s for s in seen if (s.xyxy[2:] > 0.5).all() and (s.xyxy[:2] < size - 0.5).all()]
         return [inside[i] for i in painting_order(inside, float(self._camera.position_m[0]))]
 
-    def _build(self, user: RoadUser) -> Solid | Figure:
+    def _build(self, user: RoadUser) -> Body:
         if user.kind in FIGURES:
             return Figure(*FIGURES[user.kind], user.look, user.lane.heading, self._light)
         rng = np.random.default_rng(user.look)
@@ -62,8 +71,7 @@ class Cast:
 
     def _sight(self, user: RoadUser) -> Sighting:
         body, at_m = self._bodies[user.track_id], np.array([user.x_m, user.y_m, 0.0])
-        outline = body.outline(user.phase) if isinstance(body, Figure) else body.outline
-        outline_m = self._camera.slide(outline + at_m)
+        outline_m = self._camera.slide(body.outline(user.phase) + at_m)
         xy, _ = self._camera.project(np.vstack([outline_m, self._camera.slide(at_m[None])]))
         xy = xy.astype(np.float32)
         hull = cv2.convexHull(xy[:-1])[:, 0]

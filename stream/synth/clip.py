@@ -18,7 +18,7 @@ from stream.synth.render import Renderer
 from stream.synth.road import Road
 from stream.synth.settings import SynthResult, SynthSettings
 from stream.synth.traffic import play
-from stream.synth.truth import CrossingBook, MotWriter, TrueFrame, true_frame, write_crossings, write_lines
+from stream.synth.truth import CrossingBook, TrueFrame, mot_rows, true_frame, write_crossings, write_lines
 
 CLIP = "clip"
 
@@ -42,13 +42,12 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
     clip, gt, crossings, line_file = (out_dir / name for name in names)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        renderer, book, mot = Renderer(camera, road, light, settings.seed), CrossingBook(CLIP, lines), MotWriter(gt)
-        with ClipWriter(clip, size, settings.fps) as writer:
+        renderer, book = Renderer(camera, road, light, settings.seed), CrossingBook(CLIP, lines)
+        with ClipWriter(clip, size, settings.fps) as writer, gt.open("w", encoding="ascii") as mot:
             for seen, truth in _scenes(settings, camera):
-                mot.write(truth)
+                mot.write(mot_rows(truth))
                 book.see(seen, truth)
                 writer.write(renderer.picture(seen))
-        mot.close()
         write_crossings(crossings, book.rows())
         write_lines(line_file, CLIP, lines, size)
     except OSError as error:  # PyAV's errors of writing are OSErrors too

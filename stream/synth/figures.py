@@ -10,7 +10,7 @@ import numpy as np
 
 from stream.synth.camera import RoadCamera
 from stream.synth.light import Colour, Daylight
-from stream.synth.solids import SHIFT, fixed_point
+from stream.synth.solids import SHIFT, Haze, fixed_point
 
 POSES = 16  # of one cycle of steps or pedals
 
@@ -47,22 +47,23 @@ class Figure:
     def _pose(self, phase: float) -> _Pose:
         return self._poses[int(phase / self._stride_m * POSES) % POSES]
 
-    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float) -> None:
+    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float, haze: Haze) -> None:
         """Paint the strokes, the far ones first; wide ones get a brighter upper half."""
         pose = self._pose(phase)
         xy, depth = camera.project(pose.points + at_m)
         fixed = fixed_point(xy)
         far = np.add.reduceat(depth, pose.starts) / pose.counts
         width = (2 * camera.focal_px / far) * pose.radius
+        dark, bright = haze.over(pose.dark).tolist(), haze.over(pose.bright).tolist()
         for index in np.argsort(-far):
             if width[index] < 0.35:  # spokes from afar
                 continue
             points = fixed[pose.starts[index] : pose.starts[index] + pose.counts[index]]
-            cv2.polylines(canvas, [points], False, pose.dark[index], max(1, round(width[index])), cv2.LINE_AA, SHIFT)
+            cv2.polylines(canvas, [points], False, dark[index], max(1, round(width[index])), cv2.LINE_AA, SHIFT)
             if width[index] >= 5:
                 points = points - (0, round(0.2 * width[index] * (1 << SHIFT)))
                 thickness = round(0.55 * width[index])
-                cv2.polylines(canvas, [points], False, pose.bright[index], thickness, cv2.LINE_AA, SHIFT)
+                cv2.polylines(canvas, [points], False, bright[index], thickness, cv2.LINE_AA, SHIFT)
 
 
 class _Pose:
@@ -75,8 +76,8 @@ class _Pose:
         self.radius = np.array([s.radius for s in strokes])
         colour, matt = np.array([s.colour for s in strokes], float), np.zeros(len(strokes))
         up, side = np.tile([0.0, 0.0, 1.0], (len(strokes), 1)), np.tile([0.0, -1.0, 0.0], (len(strokes), 1))
-        self.bright = light.shade(colour, up, matt).tolist()
-        self.dark = (light.shade(colour, side, matt) * 0.9).tolist()
+        self.bright = light.shade(colour, up, matt)
+        self.dark = light.shade(colour, side, matt) * 0.9
         reach = np.repeat(self.radius, self.counts)[:, None]
         ways = ((0, 0, 1), (0, 0, -1), (1, 0, 0), (-1, 0, 0))
         self.outline = np.concatenate([self.points + reach * np.array(way) for way in ways])

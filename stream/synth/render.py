@@ -10,10 +10,10 @@ import numpy as np
 from stream.synth import scenery
 from stream.synth.camera import RoadCamera
 from stream.synth.cast import Sighting
-from stream.synth.figures import Figure
 from stream.synth.lamps import Lamps
 from stream.synth.light import Daylight
 from stream.synth.road import Road
+from stream.synth.solids import Haze
 
 OVERSAMPLE = 2
 """Bodies are drawn this many times larger and averaged down: that is the anti-aliasing."""
@@ -36,11 +36,8 @@ class Renderer:
         """BGR u8 (H, W, 3) of the sightings, given in painting order."""
         canvas = self._shadowed(seen)
         for sighting in seen:
-            if isinstance(sighting.body, Figure):
-                sighting.body.draw(canvas, self._fine, sighting.at_m, sighting.phase)
-            else:
-                veil = float(self._light.veil(sighting.at_m[1]))
-                sighting.body.draw(canvas, self._fine, sighting.at_m, (veil, self._light.haze))
+            haze = Haze(float(self._light.veil(sighting.at_m[1])), self._light.haze)
+            sighting.body.draw(canvas, self._fine, sighting.at_m, sighting.phase, haze)
         picture = cv2.resize(canvas, (self._camera.width, self._camera.height), interpolation=cv2.INTER_AREA)
         if self._lamps is not None:
             picture = self._lamps.lit(picture, seen)

@@ -12,7 +12,7 @@ from stream.synth.camera import RoadCamera
 from stream.synth.ground import Ground, ground_colour
 from stream.synth.light import Colour, Daylight
 from stream.synth.road import POST_SPACING_M, Road
-from stream.synth.solids import SHIFT, Solid, box, fixed_point, patch, prism
+from stream.synth.solids import SHIFT, Haze, Solid, box, fixed_point, patch, prism
 
 FACADES: tuple[Colour, ...] = ((150, 176, 200), (120, 140, 178), (190, 198, 204), (110, 128, 150), (176, 186, 188))
 PANE: Colour = (70, 64, 58)
@@ -72,8 +72,8 @@ class _Roadside:
                 span, height = (left, left + 0.12), (low, low + 0.16)
                 faces += [patch(wall, span, height, PANE, 0.5) for wall in (hull.bands[0], hull.bands[2])]
                 faces += [pane for wall in (hull.left, hull.right) for pane in side_panes(wall, [span], height)]
-        veil = float(self.light.veil(at[1]))
-        Solid([faces], 1, self.light).draw(self.canvas, self.camera, np.array([*at, 0.0]), (veil, self.light.haze))
+        haze = Haze(float(self.light.veil(at[1])), self.light.haze)
+        Solid([faces], 1, self.light).draw(self.canvas, self.camera, np.array([*at, 0.0]), 0.0, haze)
 
     def _post(self, at: Place) -> None:
         arm = at[0] - 1.6 * np.sign(at[0])
@@ -104,8 +104,7 @@ class _Roadside:
         hue = LEAF * rng.uniform(0.75, 1.15) * rng.uniform(0.85, 1.15, 3)
         lit = 0.45 + 0.55 * np.clip(0.35 + 0.65 * where @ light.to_sun + 0.25 * where[:, 2], 0, 1)
         tint = hue * (lit * rng.uniform(0.7, 1.25, count))[:, None] * (light.sky + light.sun)
-        veil = float(light.veil(at[1]))
-        colours = np.clip(tint * (1 - veil) + light.haze * veil, 0, 255).tolist()
+        colours = np.clip(Haze(float(light.veil(at[1])), light.haze).over(tint), 0, 255).tolist()
         radius = np.maximum(1, rng.uniform(0.06, 0.17, count) * size * self.camera.focal_px / depth)
         radii, centres = fixed_point(radius + 0.5).tolist(), fixed_point(xy).tolist()
         for index in np.argsort(-depth).tolist():

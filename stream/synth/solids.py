@@ -22,6 +22,17 @@ def fixed_point(pixels: np.ndarray) -> np.ndarray:
     return np.round((pixels - 0.5) * (1 << SHIFT)).astype(np.int32)
 
 
+class Haze(NamedTuple):
+    """What lies between a thing and the camera: a share (0 to 1) of a colour, BGR (3,)."""
+
+    share: float
+    colour: np.ndarray
+
+    def over(self, colours: np.ndarray) -> np.ndarray:
+        """Colours (N, 3) seen through it."""
+        return colours * (1 - self.share) + self.colour * self.share
+
+
 class Face(NamedTuple):
     """A flat polygon. points (n, 3) in body axes: x forward, y left, z up; normal (3,) outward, unit."""
 
@@ -93,10 +104,7 @@ def disc(x_m: float, z_m: float, radius_m: float, corners: int = 14) -> list[tup
 
 
 class Solid:
-    """A body ready to draw for one heading. Parts are given from the rear to the front; each is drawn in its order.
-
-    outline (P, 3): the extreme points, relative to the middle of the body on the ground, in road axes.
-    """
+    """A body ready to draw for one heading. Parts are given from the rear to the front; each is drawn in its order."""
 
     def __init__(self, parts: Sequence[Sequence[Face]], heading: int, light: Daylight) -> None:
         ordered = [f for part in (parts if heading < 0 else parts[::-1]) for f in part]
@@ -108,14 +116,18 @@ class Solid:
         self._normal = np.stack([f.normal for f in ordered]) @ turn
         gloss = np.array([f.gloss for f in ordered])
         self._colour = light.shade(np.array([f.colour for f in ordered], float), self._normal, gloss)
-        self.outline = _extreme(self._points)
+        self._outline = _extreme(self._points)
 
-    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, fade: tuple[float, np.ndarray]) -> None:
-        """Paint the faces that look at the camera; fade: how much of the haze colour (3,) lies over them."""
+    def outline(self, phase: float) -> np.ndarray:
+        """(P, 3) the extreme points, relative to the middle of the body on the ground, in road axes."""
+        return self._outline
+
+    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float, haze: Haze) -> None:
+        """Paint the faces that look at the camera."""
         seen = ((camera.position_m - self._middle - at_m) * self._normal).sum(axis=1) > 0
         xy, _ = camera.project(camera.slide(self._points + at_m))
         fixed = fixed_point(xy)
-        colours = (self._colour * (1 - fade[0]) + fade[1] * fade[0]).tolist()
+        colours = haze.over(self._colour).tolist()
         for index in np.flatnonzero(seen):
             start, end = self._spans[index]
             cv2.fillConvexPoly(canvas, fixed[start:end], colours[index], cv2.LINE_8, SHIFT)

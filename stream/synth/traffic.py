@@ -26,8 +26,8 @@ LABEL = {
     "articulated": "truck", "motorcycle": "motorcycle", "bicycle": "bicycle", "pedestrian": "person",
 }  # fmt: skip
 DECK = (
-    ["hatchback"] * 5 + ["sedan"] * 4 + ["estate"] * 2 + ["suv"] * 4
-    + ["van"] * 2 + ["bus"] * 2 + ["lorry"] * 2 + ["articulated"] + ["motorcycle"] * 3
+    *["hatchback"] * 4, *["sedan"] * 3, "estate", *["suv"] * 3, "van",
+    "bus", "lorry", "articulated", *["motorcycle"] * 2,
 )  # fmt: skip
 """Vehicles are dealt from a shuffled deck, so that even a short clip shows every kind."""
 

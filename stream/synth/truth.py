@@ -91,26 +91,20 @@ def _overlapped(xyxy: np.ndarray, index: int) -> bool:
     return bool(((later[:, :2] < box[2:]) & (box[:2] < later[:, 2:])).all(axis=1).any())
 
 
-class MotWriter:
+def mot_rows(frame: TrueFrame) -> str:
     """MOTChallenge ground truth: frame from 1, id, left, top, width, height, considered, class, visibility.
 
     Class numbers are places in LABELS, from 1. Not considered (0): what is hardly visible or only a few pixels high.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="ascii")
-
-    def write(self, frame: TrueFrame) -> None:
-        for row in range(len(frame)):
-            x1, y1, x2, y2 = frame.xyxy[row].tolist()
-            share = float(frame.visibility[row])
-            considered = int(share >= 0.1 and y2 - y1 >= 8)
-            box = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
-            label = int(frame.label[row]) + 1
-            self._file.write(f"{frame.seq + 1},{int(frame.track_id[row])},{box},{considered},{label},{share:.3f}\n")
-
-    def close(self) -> None:
-        self._file.close()
+    rows = []
+    for index in range(len(frame)):
+        x1, y1, x2, y2 = frame.xyxy[index].tolist()
+        share = float(frame.visibility[index])
+        considered = int(share >= 0.1 and y2 - y1 >= 8)
+        box = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+        label = int(frame.label[index]) + 1
+        rows.append(f"{frame.seq + 1},{int(frame.track_id[index])},{box},{considered},{label},{share:.3f}\n")
+    return "".join(rows)
 
 
 class TrueCrossing(msgspec.Struct, frozen=True):
@@ -128,7 +122,8 @@ class TrueCrossing(msgspec.Struct, frozen=True):
 
 
 class CrossingBook:
-    """Follows who is on which line, and turns it into true crossings when a body has left the line."""
+    """Follows whose picture is on which line, and makes a crossing of it when the body has left the line and its place
+    on the ground changed sides. At the ends of the clip only a part of that is seen: such rows are flagged `edge`."""
 
     def __init__(self, clip: str, lines: Sequence[Line]) -> None:
         self._clip, self._lines = clip, lines
@@ -154,16 +149,16 @@ class CrossingBook:
             self._close(line, self._open.pop(key))
 
     def _close(self, line: Line, passage: _Passage) -> None:
-        start, end = passage.anchors[0], passage.anchors[-1]
-        middle = (start + end) / 2
+        anchors = np.stack(passage.anchors)
+        side = _side(line, anchors)
         along = np.array([line.x2 - line.x1, line.y2 - line.y1])
-        reach = float((middle - (line.x1, line.y1)) @ along / (along @ along))
-        if not 0 <= reach <= 1 or len(passage.anchors) < 2:
-            return
+        reach = float((anchors[np.abs(side).argmin()] - (line.x1, line.y1)) @ along / (along @ along))
         edge = passage.first == 0 or passage.last == self._latest
+        passed = side[0] * side[-1] < 0 or (edge and side[0] != side[-1])
+        if not (passed and 0 <= reach <= 1):  # beside the line, standing on it, or only leaning over it
+            return
         flag = "edge" if edge else "uncertain" if passage.share < HIDDEN else ""
-        before, after = _side(line, np.stack([start, end]))
-        direction = "in" if after > before else "out"
+        direction = "in" if side[-1] > side[0] else "out"
         frame = (passage.first + passage.last) // 2
         self._rows.append(
             TrueCrossing(self._clip, line.name, frame, passage.first, passage.last, passage.label, direction, flag)
