@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -37,6 +38,8 @@ class Track:
         crossings = self._counters[frame.camera].update(frame, tracks)
         for crossing in crossings:
             self._metrics.count("roadtally_crossings_total", camera=frame.camera, label=crossing.label)
+        if frame.seq == 0:
+            self._metrics.set("roadtally_first_frame_timestamp_seconds", time.time(), camera=frame.camera)
         self._metrics.set("roadtally_tracks", len(tracks), camera=frame.camera)
         return [Counted(frame, tracks, crossings, message.yuv)]
 
