@@ -63,13 +63,17 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
 def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:
     """What a camera's configuration draws over a picture of this size, in pixels.
 
-    Raises ConfigError that lists every line that cannot be counted on.
+    Raises ConfigError that lists every line that cannot be counted on, and a region that cannot be looked at.
     """
     lines = tuple(Line(name, *_pixels(values, size_wh)) for name, values in camera.lines.items())
-    scene = Scene(camera.name, *size_wh, lines, crop_xyxy=_crop(camera, size_wh))
+    scene = Scene(camera.name, *size_wh, lines)
     problems = [f"line {line.name}: {reason}" for line in lines if (reason := check_line(line, scene))]
+    try:
+        scene = msgspec.structs.replace(scene, crop_xyxy=_crop(camera, size_wh))
+    except ValueError as error:
+        problems.append(f"roi: {error}")
     if problems:
-        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "move the line into the picture")
+        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "keep lines and regions in the picture")
     return scene
 
 
@@ -84,11 +88,11 @@ def _crop(camera: CameraConfig, size_wh: tuple[int, int]) -> tuple[int, int, int
     if isinstance(camera.roi, str):
         return None
     if len(camera.roi) < 3:
-        raise ConfigError(f"camera {camera.name}", f"roi: expected 3 corners or more, got {len(camera.roi)}")
+        raise ValueError(f"expected 3 corners or more, got {len(camera.roi)}")
     flat = _pixels(tuple(value for corner in camera.roi for value in corner), size_wh)
     corners = np.array(flat).reshape(-1, 2).clip(0, size_wh)
     x1, y1 = (corners.min(axis=0) // 2 * 2).astype(int)
     x2, y2 = (corners.max(axis=0) // 2 * 2).astype(int)
     if x2 - x1 < 32 or y2 - y1 < 32:
-        raise ConfigError(f"camera {camera.name}", f"roi: {x2 - x1}x{y2 - y1} pixels, expected 32x32 or more")
+        raise ValueError(f"expected 32x32 pixels or more in the picture, got {x2 - x1}x{y2 - y1}")
     return int(x1), int(y1), int(x2), int(y2)

@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from stream.geometry import STRIDE
 from stream.settings import CountingSettings, TrackerSettings
 
 Fraction4 = tuple[float, float, float, float]
 Positive = Annotated[int, Field(gt=0)]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+PREVIOUS = "previous"  # folder of the results that a repeated run has moved aside
 STAGES = ("decode", "detect", "track", "record")
 
 
@@ -54,6 +56,8 @@ class CameraConfig(Settings):
     def _plain_name(cls, name: str) -> str:
         if not NAME.fullmatch(name):
             raise ValueError(f"expected at most 64 letters, digits, '-', '_' or '.', the first no sign, got {name!r}")
+        if name == PREVIOUS:
+            raise ValueError(f"expected another name than {PREVIOUS!r}, which is the folder of the results before")
         return name
 
 
@@ -64,6 +68,13 @@ class DetectorConfig(Settings):
     input: Positive | tuple[Positive, Positive] = Field(
         default=416, description="Longest side in pixels (the other follows the picture), or width and height."
     )
+    @field_validator("input")
+    @classmethod
+    def _whole_strides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
+        if isinstance(value, tuple) and any(side % STRIDE for side in value):
+            raise ValueError(f"expected multiples of {STRIDE}, got {list(value)}")
+        return value
+
     engine: Literal["auto", "openvino", "torch"] = Field(
         default="auto", description="What runs the network; auto: torch where there is a GPU, else openvino."
     )

@@ -18,11 +18,14 @@ from pathlib import Path
 import msgspec
 
 from stream import __version__
-from stream.config import Config
-from stream.errors import OutputError, RoadtallyError, SourceError
+from stream.cameras import plan_camera
+from stream.config import PREVIOUS, Config
+from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
+from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
+from stream.sinks.strips import STRIPS
 from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
 from stream.store import Store
@@ -34,7 +37,9 @@ from stream.transport.addresses import IpcAddresses, TcpAddresses
 from stream.video import VideoInfo, probe
 
 RUN = "run.json"
-OWN_FILES = (STORE, f"{STORE}-wal", f"{STORE}-shm", CROSSINGS, TRACKS, TRAJECTORIES, VIDEO, RUN)
+OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, BACKGROUND, STRIPS)
+MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
+OWN_FILES = (f"{STORE}*", CROSSINGS, RUN, TRAJECTORIES.replace(".", "*."), *OF_CAMERA, *MADE_LATER)
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
 
@@ -58,17 +63,20 @@ class Report:
 
 
 def look(config: Config) -> dict[str, VideoInfo]:
-    """A look at every source. Raises SourceError with the problems of all of them."""
-    infos, problems = {}, []
+    """A look at every source. Raises SourceError or ConfigError with the problems of all cameras at once: sources
+    that cannot be read, lines that cannot be crossed."""
+    infos: dict[str, VideoInfo] = {}
+    problems: list[RoadtallyError] = []
     for camera in config.cameras:
         try:
             infos[camera.name] = probe(camera.source)
-        except SourceError as error:
+            plan_camera(config, camera, infos[camera.name])
+        except (SourceError, ConfigError) as error:
             problems.append(error)
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise SourceError(f"{len(problems)} sources", "\n".join(str(problem) for problem in problems))
+        raise type(problems[0])(f"{len(problems)} cameras", "\n".join(str(problem) for problem in problems))
     return infos
 
 
@@ -97,7 +105,7 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
     summary = summarise(folder, diagonals)
     paths = [write_crossings(folder, summary.crossings), folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
-        paths += [path for name in (TRACKS, TRAJECTORIES, VIDEO) if (path := Path(camera.folder) / name).exists()]
+        paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
     return Report(outcome, summary, paths)
 
 
@@ -105,12 +113,13 @@ def _prepare(folder: Path, config: Config) -> None:
     """Make the folder; results of a run before are moved to `previous/`, so that nothing is lost by repeating."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        old = [path for name in OWN_FILES for path in (folder / name, *folder.glob(f"*/{name}")) if path.exists()]
-        old = [path for path in old if "previous" not in path.relative_to(folder).parts]
+        found = {path for name in OWN_FILES for path in (*folder.glob(name), *folder.glob(f"*/{name}"))}
+        found -= {path for path in found if "previous" in path.relative_to(folder).parts}
+        old = [path for path in found if found.isdisjoint(path.parents)]  # what lies in a folder goes with it
         if old:
-            shutil.rmtree(folder / "previous", ignore_errors=True)
+            shutil.rmtree(folder / PREVIOUS, ignore_errors=True)
         for path in old:
-            target = folder / "previous" / path.relative_to(folder)
+            target = folder / PREVIOUS / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
     except OSError as error:

@@ -135,7 +135,8 @@ class _Supervisor:
                 fix = (
                     f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
                 )
-                return self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
+                self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
+                return
 
     def _hear_last_words(self) -> None:
         while (heard := self._control.receive(TICK_S)) is not None:

@@ -67,6 +67,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     spec = _detector_spec(config, cameras)
     groups = (STAGES,) if place.mode == "inline" else place.workers
     last = _last_pixel_group(groups, config.output.video)
+    lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
     names = [_worker_names(place, group, cameras) for group in range(len(groups))]
     workers = []
     for group, stages in enumerate(groups):
@@ -84,8 +85,8 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                     inlet=endpoint(name, host) if group else None,
                     outlets={c.name: endpoint(onward[c.name], onward_host) for c in mine} if onward else {},
                     sends_pixels=not handles and group < last,
-                    credits_in=endpoint(f"credits-{mine[0].name}", "") if group == 0 and last > 0 else None,
-                    credits_out={c.name: endpoint(f"credits-{c.name}", "") for c in mine} if returns else {},
+                    credits_in=endpoint(lane[mine[0].name], "") if group == 0 and last > 0 else None,
+                    credits_out={c.name: endpoint(lane[c.name], "") for c in mine} if returns else {},
                     rings=tuple(rings[c.name] for c in mine) if handles and group <= last else (),
                     slots=place.slots,
                     detector=spec,

@@ -178,6 +178,10 @@ def main(name: str, control_address: str) -> int:
     except RoadtallyError as error:
         control.send(Fault.of(error))
         return error.exit_code
+    except Exception as error:
+        what = f"an unexpected {type(error).__name__}: {error}"
+        control.send(Fault.of(StageError(f"stage {name}", what, "please report this with the trace that was printed")))
+        raise
     finally:
         context.destroy(linger=2000)  # closes what an error left open: term() would wait for it without end
 

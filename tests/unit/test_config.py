@@ -336,8 +336,8 @@ def test_the_network_sees_the_rectangle_around_a_polygon_when_one_is_drawn(roi: 
     ("roi", "message"),
     [
         ([[0.1, 0.1], [0.9, 0.9]], "roi: expected 3 corners or more, got 2"),
-        ([[0.1, 0.1], [0.12, 0.1], [0.12, 0.9]], "roi: 12x288 pixels, expected 32x32 or more"),
-        ([[700, 400], [900, 400], [900, 600]], "roi: 0x0 pixels, expected 32x32 or more"),
+        ([[0.1, 0.1], [0.12, 0.1], [0.12, 0.9]], "expected 32x32 pixels or more in the picture, got 12x288"),
+        ([[700, 400], [900, 400], [900, 600]], "expected 32x32 pixels or more in the picture, got 0x0"),
     ],
 )
 def test_a_polygon_is_refused_when_it_holds_too_little(roi: Any, message: str) -> None:

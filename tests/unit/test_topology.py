@@ -146,7 +146,7 @@ def test_a_remote_group_is_reached_by_its_address_when_planned() -> None:
     assert detect.host == "10.0.0.2" and not decode.host and not last.host
     assert decode.outlets["north"] == detect.inlet == "10.0.0.2/detect"
     assert detect.outlets["north"] == last.inlet == "here/track+record"
-    assert last.credits_out["north"] == decode.credits_in == "here/credits-north"
+    assert last.credits_out["north"] == decode.credits_in == "here/credits-0"
 
 
 def test_control_has_the_port_that_the_user_named_when_ports_are_fixed() -> None:
