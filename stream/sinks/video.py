@@ -43,7 +43,7 @@ class AnnotatedVideo:
         try:
             # flush_packets: what a fragment holds must reach the file system with it, not when a buffer is full.
             options = {"movflags": MOVFLAGS, "flush_packets": "1"}
-            self._container = av.open(str(path), "w", format="mp4", options=options)
+            self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             _configure(self._stream, scene, matrix, threads)
             self._container.start_encoding()

@@ -53,7 +53,12 @@ def open_source(source: str) -> InputContainer:
         _check_file(source)
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     try:
-        return av.open(source, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S) if is_url else None)
+        # Without "file:" FFmpeg takes what stands before a colon in a file's name for a protocol.
+        return av.open(
+            source if is_url else f"file:{source}",
+            options=options,
+            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S) if is_url else None,
+        )
     except (av.FFmpegError, OSError) as error:
         if is_url:
             fix = "check that the camera or server answers: address, port, user and password"

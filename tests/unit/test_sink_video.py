@@ -129,6 +129,15 @@ def test_what_was_written_plays_when_the_disk_becomes_full(tmp_path: Path) -> No
     assert len(read_times(path)) >= 25
 
 
+def test_a_folder_may_be_named_after_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg took "2026-11-21T12:" for a protocol."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("2026-11-21T12:30")
+    folder.mkdir()
+    AnnotatedVideo(folder / "a.mp4", SCENE, fps=25).close()
+    assert (folder / "a.mp4").exists()
+
+
 def test_a_video_without_pictures_can_be_closed(tmp_path: Path) -> None:
     video = AnnotatedVideo(tmp_path / "a.mp4", SCENE, fps=25)
     video.close()

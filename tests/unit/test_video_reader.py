@@ -30,6 +30,14 @@ def test_probe_when_the_file_is_good(tmp_path: Path) -> None:
     assert info.rotation_deg == 0
 
 
+@pytest.mark.parametrize("name", ["at 12:30.mp4", "cam-1:a.mp4", "50%d.mp4", "straße.mp4"])
+def test_reading_works_when_the_name_is_unusual(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg took "cam-1:" for a protocol."""
+    make_clip(tmp_path / "a.mp4", PICTURES[:3]).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(read(Path(name))[0]) == 3
+
+
 @pytest.mark.parametrize(("rotation_deg", "size"), [(90, (48, 64)), (180, (64, 48)), (270, (48, 64)), (-90, (48, 64))])
 def test_probe_says_upright_size_when_the_file_is_rotated(tmp_path: Path, rotation_deg: int, size: tuple) -> None:
     clip = make_clip(tmp_path / "a.mp4", PICTURES[:3], encoding=Encoding(rotation_deg=rotation_deg))
