@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from stream.colours import CLASS_RGB
 from stream.drawing import BLACK, WHITE, Canvas, Colour
 from stream.messages import LABELS, Counted, Crossing, Tracks
 from stream.scene import Line, Scene
@@ -16,15 +17,7 @@ TRAIL_STEP = 0.01  # of the picture's height: points nearer than this are merged
 LABEL_WIDTHS = 1.5  # a label may be so many times as wide as its box
 LIT_S = 0.4  # a line is lit for so long after a crossing
 
-# Six hues that are told apart on grey asphalt, also by most colour-blind people, in the order of LABELS.
-CLASS_COLOURS = (
-    Colour.rgb(255, 120, 180),  # person: pink
-    Colour.rgb(120, 230, 90),  # bicycle: green
-    Colour.rgb(70, 190, 255),  # car: sky
-    Colour.rgb(255, 235, 80),  # motorcycle: yellow
-    Colour.rgb(190, 140, 255),  # bus: violet
-    Colour.rgb(255, 160, 50),  # truck: orange
-)
+CLASS_COLOURS = tuple(Colour.rgb(*rgb) for rgb in CLASS_RGB)
 LINE_COLOUR, LIT_COLOUR = Colour.rgb(255, 60, 60), WHITE
 ZONE_COLOUR, REGION_COLOUR = Colour.rgb(80, 220, 210), Colour.rgb(170, 170, 170)
 

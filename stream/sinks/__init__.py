@@ -13,6 +13,8 @@ SINKS = {
     "events": "stream.sinks.events:Events",
     "tracks": "stream.sinks.tracks:TrackFile",
     "trajectories": "stream.sinks.trajectories:Trajectories",
+    "background": "stream.sinks.background:Background",
+    "strips": "stream.sinks.strips:AuditStrips",
     "video": "stream.sinks.video:AnnotatedVideo",
 }
 

@@ -14,7 +14,7 @@ from stream.sinks import Sink, open_sink
 from stream.topology import WorkerPlan
 
 OF_TRACKS = ("events", "tracks", "trajectories")
-OF_PICTURES = ("video",)  # the video comes last, since it draws on the picture
+OF_PICTURES = ("background", "strips", "video")  # the video comes last, since it draws on the picture
 FLUSH_S = 0.5  # at most so much is lost to a kill
 
 

@@ -1,0 +1,95 @@
+"""Audit strips of one camera's lines: one picture a line and quarter of an hour, as stream/strips.py draws it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+
+from stream.cameras import CameraPlan
+from stream.errors import OutputError
+from stream.messages import Counted, Crossing, EndOfStream
+from stream.scene import Scene
+from stream.strips import PERIOD_S, Slit, strip_name
+
+STRIPS = "strips"
+LATE_S = 10.0  # a crossing is certain no later than this after it happened
+SAVE_S = 60.0  # of wall time between two savings of a strip that is not full yet: what a kill costs
+
+
+class AuditStrips:
+    """Samples every picture before anything is drawn on it: stands before the video among the sinks."""
+
+    def __init__(self, folder: Path, scene: Scene) -> None:
+        self._folder, self._scene = folder, scene
+        self._periods: dict[int, list[Slit]] = {}
+        self._saved_s: dict[Slit, float] = {}
+        self._full: list[Slit] = []
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    @classmethod
+    def open(cls, camera: CameraPlan, run_folder: Path) -> AuditStrips:
+        del run_folder
+        return cls(Path(camera.folder) / STRIPS, camera.scene)
+
+    def write(self, counted: Counted) -> None:
+        assert counted.yuv is not None  # a sink of pictures runs only where there are some
+        pts_s = counted.frame.pts_s
+        for slit in self._slits(int(pts_s // PERIOD_S)):
+            slit.add(counted.yuv, pts_s)
+        self._mark(counted.crossings)
+        for period in [p for p in self._periods if pts_s >= (p + 1) * PERIOD_S + LATE_S]:
+            self._full += self._periods.pop(period)
+
+    def flush(self) -> None:
+        """Save one strip, a full one first: drawing it takes as long as some pictures, so never more at a time."""
+        if self._full:
+            self._finish(self._full.pop())
+            return
+        oldest = min(self._saved_s, key=self._saved_s.__getitem__, default=None)
+        if oldest is not None and time.monotonic() - self._saved_s[oldest] > SAVE_S:
+            self._save(oldest)
+
+    def end(self, end: EndOfStream) -> None:
+        self._mark(end.crossings)
+
+    def close(self) -> None:
+        for slit in list(self._saved_s):
+            self._finish(slit)
+
+    def _slits(self, period: int) -> list[Slit]:
+        slits = self._periods.get(period)
+        if slits is None:
+            slits = [Slit(line, self._scene, period * PERIOD_S) for line in self._scene.lines]
+            self._periods[period] = slits
+            self._saved_s.update(dict.fromkeys(slits, time.monotonic()))
+        return slits
+
+    def _mark(self, crossings: Iterable[Crossing]) -> None:
+        for crossing in crossings:
+            for slit in self._periods.get(int(crossing.pts_s // PERIOD_S), ()):
+                if slit.line.name == crossing.line:
+                    slit.mark(crossing)
+
+    def _finish(self, slit: Slit) -> None:
+        self._save(slit)
+        del self._saved_s[slit]
+
+    def _save(self, slit: Slit) -> None:
+        path = self._folder / strip_name(self._scene.lines.index(slit.line), slit.line.name, slit.start_s)
+        unfinished = path.with_suffix(".part")
+        _, png = cv2.imencode(".png", slit.picture(), (cv2.IMWRITE_PNG_COMPRESSION, 3))
+        try:
+            unfinished.write_bytes(png.tobytes())
+            unfinished.replace(path)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._saved_s[slit] = time.monotonic()
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(str(self._folder), f"cannot be written: {error.strerror}", "free some disk, or choose --out")
