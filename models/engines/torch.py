@@ -6,6 +6,8 @@ the upload of one batch runs under the pass of the other. Resize was done before
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -35,16 +37,22 @@ class Lane(Protocol):
 
 
 class TorchPending:
-    """A batch in a lane."""
+    """A batch in a lane. The lane is free for another batch once the answer was taken."""
 
-    def __init__(self, owner: TorchDetector, lane: Lane, input_hw: tuple[int, int]) -> None:
-        self._owner, self._lane, self._input_hw = owner, lane, input_hw
+    def __init__(self, lane: Lane, read: Callable[[np.ndarray], Detections]) -> None:
+        self._lane, self._read = lane, read
+        self._found: list[Detections] | None = None
 
     def done(self) -> bool:
-        return self._lane.done()
+        return self._found is not None or self._lane.done()
 
     def result(self) -> list[Detections]:
-        return self._owner.finish(self._lane, self._input_hw)
+        if self._found is None:
+            try:
+                self._found = [self._read(raw) for raw in self._lane.raw()]
+            except RuntimeError as error:
+                raise ModelError("detector", f"torch failed during a pass ({error})") from error
+        return self._found
 
 
 class TorchDetector:
@@ -59,40 +67,35 @@ class TorchDetector:
         dtype, device = DTYPES[precision], torch.device("cuda" if cuda else "cpu")
         network = weights.network().to(memory_format=torch.channels_last)
         deployed = Deployed(network.to(device, dtype).eval().requires_grad_(False), dtype)
-        self._free: list[Lane] = []
         if cuda:
-            self._free += [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
+            self._lanes: list[Lane] = [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
         else:
             torch.set_num_threads(spec.threads or torch.get_num_threads())
-            self._free.append(CpuLane(deployed))
-        self.in_flight = len(self._free)
+            self._lanes = [CpuLane(deployed)]
+        self._last: list[TorchPending | None] = [None] * len(self._lanes)
+        self._turn = 0
+        self.in_flight = len(self._lanes)
         where = torch.cuda.get_device_name() if cuda else f"the CPU, {torch.get_num_threads()} threads"
         self.describe = f"{weights.path.stem} on torch, {precision}, {where}"
 
     def start(self, pictures: np.ndarray) -> TorchPending:
-        """See models.contract.Detector. Raises ModelError on a shape that was not opened or a start too many."""
+        """See models.contract.Detector. Raises ModelError on a shape that was not opened."""
         input_hw = (pictures.shape[1], pictures.shape[2]) if pictures.ndim == 4 else (0, 0)
         spec = self._spec
         if input_hw not in spec.input_hw or pictures.dtype != np.uint8 or not 1 <= len(pictures) <= spec.max_batch:
             opened = ", ".join(f"({spec.max_batch}, {h}, {w}, 3)" for h, w in spec.input_hw)
             raise ModelError("detector", f"expected u8 up to {opened}, got {pictures.dtype} {pictures.shape}")
-        if not self._free:
-            raise ModelError("detector", f"more than {self.in_flight} passes at the same time", "take a result first")
-        lane = self._free.pop(0)
+        lane, last = self._lanes[self._turn], self._last[self._turn]
+        if last is not None:
+            last.result()  # its lane is taken over: keep its answer
         lane.start(pictures)
-        return TorchPending(self, lane, input_hw)
-
-    def finish(self, lane: Lane, input_hw: tuple[int, int]) -> list[Detections]:
-        """Wait for a lane, read its outputs and take it back."""
-        try:
-            found = [self._post(raw, input_hw) for raw in lane.raw()]
-        except RuntimeError as error:
-            raise ModelError("detector", f"torch failed during a pass ({error})") from error
-        self._free.append(lane)
-        return found
+        pending = TorchPending(lane, partial(self._post, input_hw=input_hw))
+        self._last[self._turn] = pending
+        self._turn = (self._turn + 1) % len(self._lanes)
+        return pending
 
     def close(self) -> None:
-        self._free.clear()
+        self._lanes, self._last = [], []
 
 
 class CpuLane:
