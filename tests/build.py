@@ -25,6 +25,7 @@ class Encoding:
     fps: int = 25
     rotation_deg: int = 0
     full_range: bool = False
+    matrix: str = "ITU601"  # or ITU709
     options: dict[str, str] = field(default_factory=lambda: {"preset": "ultrafast", "g": "8", "crf": "12"})
 
 
@@ -56,14 +57,15 @@ def make_clip(
         stream.pix_fmt = encoding.pixel_format
         tick = Fraction(1, encoding.fps) if times_ms is None else MILLISECONDS
         stream.time_base = stream.codec_context.time_base = tick
-        stream.codec_context.color_range, stream.codec_context.colorspace = wide, 6
+        stream.codec_context.color_range = wide
+        stream.codec_context.colorspace = 1 if encoding.matrix == "ITU709" else 6
         stream.options = encoding.options
         if encoding.rotation_deg:
             stream.set_display_rotation(encoding.rotation_deg)
         packets = []
         for k, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame = frame.reformat(format=encoding.pixel_format, dst_colorspace="ITU601", dst_color_range=wide)
+            frame = frame.reformat(format=encoding.pixel_format, dst_colorspace=encoding.matrix, dst_color_range=wide)
             frame.pts, frame.time_base = round(k / encoding.fps / tick), tick
             packets += stream.encode(frame)
         packets += stream.encode(None)

@@ -71,6 +71,15 @@ def test_colours_are_right_when_the_input_is(tmp_path: Path, name: str, size: tu
     assert not shaper.notes
 
 
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
+def test_colours_are_right_when_the_matrix_is_bt709(tmp_path: Path, pixel_format: str) -> None:
+    encoding = Encoding(pixel_format=pixel_format, matrix="ITU709")
+    clip = make_clip(tmp_path / "a.mkv", [make_picture(128, 96)] * 2, encoding=encoding)
+    _, tensor, _ = shape_first(clip, Letterbox((0, 0, 128, 96), (48, 64)))
+    assert tensor is not None
+    np.testing.assert_allclose(quarters(tensor), QUARTERS, atol=8)
+
+
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("pixel_format", ["gray", "gray10le"])
 def test_grey_input_stays_as_bright_when_shaped(tmp_path: Path, pixel_format: str, full_range: bool) -> None:
