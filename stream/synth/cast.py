@@ -54,10 +54,33 @@ class Cast:
     def sightings(self, users: list[RoadUser]) -> list[Sighting]:
         """Those that reach into the picture, in the order of painting: whoever is hidden comes before who hides."""
         self._bodies = {user.track_id: self._bodies.get(user.track_id) or self._build(user) for user in users}
-        seen = [self._sight(user) for user in users if user.y_m + user.length_m / 2 > 5]
-        size = np.array([self._camera.width, self._camera.height])
-        inside = [s for s in seen if (s.xyxy[2:] > 0.5).all() and (s.xyxy[:2] < size - 0.5).all()]
+        ahead = [user for user in users if user.y_m + user.length_m / 2 > 5]
+        if not ahead:
+            return []
+        inside = self._sight(ahead)
         return [inside[i] for i in painting_order(inside, float(self._camera.position_m[0]))]
+
+    def _sight(self, users: list[RoadUser]) -> list[Sighting]:
+        """All outlines and feet are projected at once: numpy's cost is by call, not by point."""
+        at_m = [np.array([user.x_m, user.y_m, 0.0]) for user in users]
+        parts = [self._bodies[user.track_id].outline(user.phase) + at for user, at in zip(users, at_m, strict=True)]
+        outline_m = self._camera.slide(np.concatenate([*parts, at_m]))
+        xy = self._camera.project(outline_m)[0].astype(np.float32)
+        ends = np.cumsum([len(part) for part in parts])
+        starts = ends - [len(part) for part in parts]
+        low = np.minimum.reduceat(xy[: ends[-1]], starts)
+        high = np.maximum.reduceat(xy[: ends[-1]], starts)
+        size = np.array([self._camera.width, self._camera.height])
+        seen = []
+        for i in np.flatnonzero((high > 0.5).all(axis=1) & (low < size - 0.5).all(axis=1)):
+            user, part = users[i], slice(starts[i], ends[i])
+            braking = user.acceleration < -0.6
+            hull, box = cv2.convexHull(xy[part])[:, 0], np.concatenate([low[i], high[i]])
+            seen.append(Sighting(
+                user.track_id, user.kind, user.label, user.lane.heading, user.length_m, user.phase, braking,
+                self._bodies[user.track_id], at_m[i], outline_m[part], hull, box, xy[ends[-1] + i],
+            ))  # fmt: skip
+        return seen
 
     def _build(self, user: RoadUser) -> Body:
         if user.kind in FIGURES:
@@ -68,19 +91,6 @@ class Cast:
         else:
             parts = heavy.bus(rng) if user.kind == "bus" else heavy.truck(user.kind, rng)
         return Solid(parts, user.lane.heading, self._light)
-
-    def _sight(self, user: RoadUser) -> Sighting:
-        body, at_m = self._bodies[user.track_id], np.array([user.x_m, user.y_m, 0.0])
-        outline_m = self._camera.slide(body.outline(user.phase) + at_m)
-        xy, _ = self._camera.project(np.vstack([outline_m, self._camera.slide(at_m[None])]))
-        xy = xy.astype(np.float32)
-        hull = cv2.convexHull(xy[:-1])[:, 0]
-        box = np.concatenate([hull.min(axis=0), hull.max(axis=0)])
-        braking = user.acceleration < -0.6
-        return Sighting(
-            user.track_id, user.kind, user.label, user.lane.heading, user.length_m, user.phase, braking,
-            body, at_m, outline_m, hull, box, xy[-1],
-        )  # fmt: skip
 
 
 def painting_order(seen: list[Sighting], camera_x_m: float) -> list[int]:
