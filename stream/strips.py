@@ -25,6 +25,7 @@ PERIOD_S, ROW_S, COLUMNS_A_S = 900, 60, 25
 ROW_COLUMNS = ROW_S * COLUMNS_A_S
 MOST_POINTS = 192  # sampled on a line, so that a quarter of an hour stays one glance
 HOLD_S = 0.5  # a picture stands for the time since the one before, but never for more
+LEAST_COLUMNS = 700  # of a picture, so that its heading has room
 HEAD_PX, GUTTER_PX, GAP_PX = 24, 48, 12  # above, left of, and below the rows
 GROUND, INK, FONT = (30, 30, 30), (210, 210, 210), cv2.FONT_HERSHEY_SIMPLEX
 
@@ -56,7 +57,7 @@ class Slit:
     def picture(self) -> np.ndarray:
         """The strip with its marks: BGR u8."""
         used = self._last + 1
-        width = ROW_COLUMNS if used > ROW_COLUMNS else max(used, ROW_COLUMNS // 6)
+        width = min(max(used, LEAST_COLUMNS), ROW_COLUMNS)
         pixels = self._pixels(math.ceil(used / width) * width if used else width)
         rows = [pixels[:, left : left + width] for left in range(0, pixels.shape[1], width)]
         height = len(rows[0])

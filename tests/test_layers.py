@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from lines above its own, or from its own line.
 LAYERS = (
     ("stream.errors", "stream"),
-    ("stream.geometry", "stream.messages", "stream.metrics", "stream.scene", "stream.settings"),
+    ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.scene", "stream.settings"),
     ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.passing", "stream.counting",
-     "stream.batching", "stream.region", "stream.overlay", "stream.problems",
+     "stream.batching", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.video", "stream.drawing", "stream.overlay", "stream.synth", "stream.evaluation",
      "stream.zones", "stream.movements"),
     ("models",),
@@ -24,6 +24,7 @@ LAYERS = (
     ("stream.store", "stream.trajectories"),
     ("stream.stages", "stream.sinks"),
     ("stream.chain", "stream.summary", "stream.outcome", "stream.replay"),
+    ("stream.reports", "stream.audit"),
     ("stream.worker", "stream.inline"),
     ("stream.supervisor",),
     ("stream.launch",),

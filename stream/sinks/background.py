@@ -13,9 +13,9 @@ from stream.messages import Counted, EndOfStream
 from stream.video import yuv_planes
 
 BACKGROUND = "background.png"
-SAMPLES = 16
+SAMPLES = 32
 FIRST_STEP_S = 0.5  # between the first pictures; doubled whenever SAMPLES are kept, and every other one is dropped
-MOST_WIDTH = 1280  # of kept pictures: wider ones are thinned
+MOST_WIDTH = 1000  # of kept pictures: wider ones are thinned
 
 
 class Background:
