@@ -204,6 +204,8 @@ def _show_ledger(report: Report) -> None:
     for b in report.summary.balances:
         for problem in b.problems:
             console.print(f"[yellow]{b.camera}: {problem}[/yellow]", highlight=False)
+    for camera, repair in report.summary.repairs:
+        console.print(f"[dim]{camera}: {repair}[/dim]", highlight=False)
 
 
 def show_truth(score: Score) -> None:

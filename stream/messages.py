@@ -156,7 +156,8 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     epoch: int
     decoded: int
     skipped: dict[str, int]
-    problems: tuple[str, ...] = ()  # one line each: damaged packets, a truncated file
+    problems: tuple[str, ...] = ()  # losses, one line each: damaged packets, a truncated file
+    repairs: tuple[str, ...] = ()  # what was put right without loss: time stamps, a changed picture size
     crossings: tuple[Crossing, ...] = ()  # those that became certain only with the end
 
 

@@ -119,6 +119,11 @@ class Store:
             for row in rows
         ]
 
+    def notes(self, kind: str) -> list[tuple[str, str]]:
+        """(camera, text) of the notes of a kind, oldest first."""
+        rows = self._db.execute("SELECT camera, text FROM notes WHERE kind = ? ORDER BY utc", (kind,))
+        return [(row["camera"], row["text"]) for row in rows]
+
     def close(self) -> None:
         self.commit()
         self._db.close()

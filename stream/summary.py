@@ -29,6 +29,7 @@ class Summary(msgspec.Struct, frozen=True):
     crossings: list[Crossing]
     moving: list[RoadUser]
     balances: list[Balance]
+    repairs: list[tuple[str, str]] = []  # (camera, what was put right without loss)
 
     def by_line(self) -> dict[tuple[str, str, str], Counter[str]]:
         """(camera, line, direction) -> how many of each class."""
@@ -51,7 +52,7 @@ def summarise(folder: Path, diagonals_px: dict[str, float]) -> Summary:
     store = Store(folder / STORE)
     try:
         users = [user for user in store.users() if _travel_px(user) >= MOVED * diagonals_px[user.camera]]
-        return Summary(store.crossings(), users, store.balances())
+        return Summary(store.crossings(), users, store.balances(), store.notes("repair"))
     finally:
         store.close()
 

@@ -53,6 +53,8 @@ class Events:
         self._store.add_crossings(end.crossings)
         for problem in end.problems:
             self._store.note(self._camera, "damage", problem)
+        for repair in end.repairs:
+            self._store.note(self._camera, "repair", repair)
 
     def close(self) -> None:
         for track_id in list(self._lives):

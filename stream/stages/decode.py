@@ -89,5 +89,11 @@ class Decode:
 
     def _end(self) -> EndOfStream:
         self.ended = True
-        problems = tuple(self._reader.problems)
-        return EndOfStream(self._camera.name, self._pool.epoch, self._decoded, dict(self._skipped), problems)
+        return EndOfStream(
+            camera=self._camera.name,
+            epoch=self._pool.epoch,
+            decoded=self._decoded,
+            skipped=dict(self._skipped),
+            problems=tuple(self._reader.problems),
+            repairs=(*self._reader.notes, *self._shaper.notes),
+        )
