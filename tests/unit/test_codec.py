@@ -54,7 +54,7 @@ MESSAGES = {
     "a frame not looked at": Detected(FRAME, None),
     "tracks": Counted(FRAME, tracks(3), (CROSSING,)),
     "no tracks": Counted(FRAME, tracks(0), ()),
-    "an end": EndOfStream("north", 0, 100, {"window full": 3}, ("truncated",), (CROSSING,)),
+    "an end": EndOfStream("north", 0, 100, {"window full": 3}, ("truncated",), crossings=(CROSSING,)),
 }
 
 
