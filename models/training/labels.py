@@ -135,9 +135,16 @@ def _read_yolo(folder: Path, split: str) -> list[Labelled]:
 def merge(human: Boxes, machine: Boxes, annotated: tuple[int, ...]) -> Boxes:
     """Human truth where the source annotates a class, machine labels (weight = score) elsewhere, IGNORE in doubt.
 
-    Riders are boxed with their machine by most sources and apart by some, so a person who rides is ignored.
+    Riders are part of their machine here. Machine labels box them apart, as COCO does; such a person is no label and no
+    doubt, but background, so that one motorcycle is not also one person. Where a human boxed riders apart, that stays.
     """
+    wheels = [
+        boxes.xyxy[np.isin(boxes.label, TWO_WHEELERS) & (boxes.weight >= LABEL_SCORE)] for boxes in (human, machine)
+    ]
+    told_apart = riders(human, wheels[0]).any()
     fresh = ~(overlap_of(machine.xyxy, human) > 0.5)
+    if not told_apart:
+        fresh &= ~riders(machine, np.concatenate(wheels))
     xyxy, label, score = machine.xyxy[fresh], machine.label[fresh], machine.weight[fresh]
     known = np.isin(label, annotated)
     believed = ~known & (score >= LABEL_SCORE)
@@ -145,10 +152,7 @@ def merge(human: Boxes, machine: Boxes, annotated: tuple[int, ...]) -> Boxes:
     label = np.where(believed, label, IGNORE).astype(np.int16)
     weight = np.minimum(1.0, score / FULL_WEIGHT_SCORE).astype(np.float32)
     used = believed | doubtful
-    merged = Boxes.join([human, Boxes(xyxy[used], label[used], weight[used])])
-    seen = np.isin(machine.label, TWO_WHEELERS) & (machine.weight >= LABEL_SCORE)
-    wheels = np.concatenate((human.xyxy[np.isin(human.label, TWO_WHEELERS)], machine.xyxy[seen]))
-    return Boxes(merged.xyxy, np.where(riders(merged, wheels), IGNORE, merged.label).astype(np.int16), merged.weight)
+    return Boxes.join([human, Boxes(xyxy[used], label[used], weight[used])])
 
 
 def overlap_of(xyxy: np.ndarray, human: Boxes) -> np.ndarray:

@@ -85,9 +85,19 @@ def test_machine_label_is_dropped_when_the_human_has_spoken(
     assert len(merge(boxes(human), boxes(machine), (2,)).label) == 1
 
 
-def test_person_is_ignored_when_riding() -> None:
-    truth = boxes(([0, 0, 20, 40], 3, 1.0), ([2, 0, 18, 30], 0, 1.0), ([60, 0, 70, 40], 0, 1.0))
-    assert merge(truth, boxes(), (0, 3)).label.tolist() == [3, IGNORE, 0]
+MOTORCYCLE = ([0, 0, 20, 40], 3, 1.0)
+
+
+def test_rider_seen_by_a_machine_is_part_of_the_motorcycle() -> None:
+    """Riders were ignored once; the detector then kept finding a person on every motorcycle."""
+    found = merge(boxes(MOTORCYCLE), boxes(([2, 0, 18, 25], 0, 0.9), ([60, 0, 70, 40], 0, 0.9)), (3,))
+    assert found.label.tolist() == [3, 0]
+    assert found.xyxy[1, 0] == 60
+
+
+def test_rider_stays_a_person_when_a_human_says_so() -> None:
+    truth = boxes(MOTORCYCLE, ([2, 0, 18, 30], 0, 1.0))
+    assert merge(truth, boxes(([2, 20, 18, 40], 0, 0.9)), (0, 3)).label.tolist() == [3, 0, IGNORE]
 
 
 @pytest.mark.parametrize(
