@@ -57,6 +57,15 @@ def summarise(folder: Path, diagonals_px: dict[str, float]) -> Summary:
         store.close()
 
 
+def stored_crossings(folder: Path) -> list[Crossing]:
+    """The crossings of a run, in order of time."""
+    store = Store(folder / STORE)
+    try:
+        return store.crossings()
+    finally:
+        store.close()
+
+
 def write_crossings(folder: Path, crossings: Sequence[Crossing]) -> Path:
     """crossings.csv: camera, line, direction, track_id, class, frame (0-based, decode order), pts_s."""
     path = folder / CROSSINGS

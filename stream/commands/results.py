@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream.commands.run import Lines, Out
+
+if TYPE_CHECKING:
+    from stream.reports.report import Findings
+    from stream.reports.times import Axis
 
 Run = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run: its --out.")]
 Camera = Annotated[str | None, typer.Option("--camera", help="Whose lines --line replaces, where a run has several.")]
@@ -23,14 +28,11 @@ def replay(
     ] = None,
 ) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
-    from rich.console import Console
-
-    from stream.display import show_counts
+    from stream.display import console, show_counts
     from stream.options import read_lines, read_settings
     from stream.replay import lanes_of, line_changes, recount, stored_config
     from stream.summary import Summary, write_crossings
 
-    console = Console()
     config = stored_config(folder)
     changes = line_changes(config, read_lines(line or []), camera)
     config = stored_config(folder, {**changes, **read_settings(set_ or [])})
@@ -49,6 +51,73 @@ def replay(
         if not one.ended:
             console.print(f"[yellow]{lane.scene.camera}: the run did not end in order; counted up to there[/yellow]")
     console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def report(
+    folder: Run,
+    line: Lines = None,
+    out: Out = None,
+    camera: Camera = None,
+    bin_min: Annotated[float, typer.Option("--bin", help="Length of a bin, minutes; a whole share of an hour.")] = 15.0,
+    start: Annotated[
+        datetime | None, typer.Option("--start", help="Wall-clock time at which the video begins: 2026-05-04T07:00.")
+    ] = None,
+) -> None:
+    """Tables and plots of a run: counts by bin, peak hours, heavy vehicles, trajectories. --line counts again."""
+    from stream.options import read_lines
+    from stream.replay import lanes_of, line_changes, recount, stored_config
+    from stream.reports.report import make_report
+    from stream.summary import stored_crossings
+
+    axis = _axis(bin_min, start)
+    config = stored_config(folder)
+    drawn = line_changes(config, read_lines(line or []), camera)
+    config = stored_config(folder, drawn) if drawn else config
+    lanes = lanes_of(folder, config)
+    if drawn:
+        crossings = [c for lane in lanes for c in recount(lane, config.counting).crossings]
+    else:
+        crossings = stored_crossings(folder)
+    findings = make_report(folder, lanes, crossings, axis, make_folder(out or folder / "report"))
+    _show_findings(findings, axis)
+
+
+def _show_findings(findings: Findings, axis: Axis) -> None:
+    from rich.table import Table
+
+    from stream.display import console
+
+    table = Table(title="peak hours", title_justify="left")
+    for heading in ("camera", "line", "direction"):
+        table.add_column(heading)
+    for heading in ("road users", "motor vehicles", "heavy", "peak hour from", "vehicles in it", "peak-hour factor"):
+        table.add_column(heading, justify="right")
+    for peak in findings.peaks:
+        cells = (
+            None if peak.heavy_share is None else f"{peak.heavy_share:.1%}",
+            None if peak.peak_start_s is None else axis.label(peak.peak_start_s),
+            None if peak.peak_vehicles is None else str(peak.peak_vehicles),
+            None if peak.peak_hour_factor is None else f"{peak.peak_hour_factor:.3f}",
+        )
+        counts = (str(peak.road_users), str(peak.vehicles))
+        table.add_row(peak.camera, peak.line, peak.direction, *counts, *(cell or "–" for cell in cells))
+    console.print(table)
+    if all(peak.peak_start_s is None for peak in findings.peaks):
+        console.print("no hour was observed whole, so there is no peak hour", highlight=False)
+    for bins in findings.bins:
+        seconds = bins.observed_s.sum()
+        console.print(f"{bins.scene.camera}: {seconds:.1f} s observed", highlight=False)
+    for path in findings.paths:
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def _axis(bin_min: float, start: datetime | None) -> Axis:
+    from stream.errors import ConfigError
+    from stream.reports.times import Axis
+
+    if not 0 < bin_min <= 60 or abs(60 / bin_min - round(60 / bin_min)) > 1e-9:
+        raise ConfigError("--bin", f"expected minutes that divide an hour, got {bin_min:g}", "for example --bin 15")
+    return Axis(bin_min * 60, start)
 
 
 def make_folder(folder: Path) -> Path:

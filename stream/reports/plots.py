@@ -1,0 +1,122 @@
+"""Plots of a run as PNG: counts over time, and where road users went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from stream.colours import CLASS_RGB
+from stream.errors import OutputError
+from stream.messages import LABELS
+from stream.reports.bins import WHOLE, Bins
+from stream.reports.times import Axis
+from stream.scene import Line, Scene
+from stream.store import RoadUser
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PATHS = 5000  # drawn at most: more would hide each other, and take long
+INK = "#333333"
+COLOURS = ["#{:02x}{:02x}{:02x}".format(*(int(0.85 * value) for value in rgb)) for rgb in CLASS_RGB]
+
+
+def plot_counts(bins: Bins, axis: Axis, path: Path) -> Path:
+    """One panel a line: `in` above zero, `out` below, stacked by class; hatched where nothing was observed."""
+    from matplotlib.figure import Figure
+
+    lines = bins.scene.lines
+    figure = Figure(figsize=(10, 1.2 + 2.2 * len(lines)), layout="constrained")
+    panels = figure.subplots(len(lines), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, line, count in zip(panels, lines, bins.count, strict=True):
+        _draw_bars(panel, bins, count)
+        panel.set_ylabel(f"{line.name}\nout  |  in")
+    _draw_times(panels[-1], bins, axis)
+    seen = [k for k in range(len(LABELS)) if bins.count[:, :, k].any()]
+    handles = [panels[0].bar([0], [0], color=COLOURS[k], label=LABELS[k]) for k in seen]
+    figure.suptitle(f"{bins.scene.camera}: road users by class, bins of {_duration(axis.bin_s)}", color=INK)
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    return _save(figure, path)
+
+
+def plot_trajectories(scene: Scene, users: Sequence[RoadUser], background: Path, path: Path) -> Path:
+    """Paths over the empty scene, coloured by class, a dot where each ends; the counting lines with their names."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    picture = cv2.imread(str(background)) if background.exists() else None
+    figure = Figure(figsize=(10, 10 * scene.height / scene.width), dpi=120)
+    panel = figure.add_axes((0, 0, 1, 1))
+    ground = np.full((2, 2, 3), 60, np.uint8) if picture is None else picture[..., ::-1]
+    panel.imshow(ground, extent=(0, scene.width, scene.height, 0), aspect="auto", alpha=0.75)
+    panel.set_facecolor("black")
+    shown = (
+        users if len(users) <= MOST_PATHS else [users[k] for k in np.linspace(0, len(users) - 1, MOST_PATHS, dtype=int)]
+    )
+    for label, rgb in zip(LABELS, CLASS_RGB, strict=True):
+        paths = [np.array(user.path)[:, 1:] for user in shown if user.label == label]
+        colour = tuple(value / 255 for value in rgb)
+        if paths:
+            opacity = float(np.clip(40 / len(shown), 0.15, 0.9))
+            panel.add_collection(LineCollection(paths, colors=[colour], linewidths=1.4, alpha=opacity))
+            ends = np.array([one[-1] for one in paths])
+            panel.plot(*ends.T, "o", ms=3, color=colour, label=f"{label} {sum(u.label == label for u in users)}")
+    for line in scene.lines:
+        _draw_line(panel, line)
+    panel.set(xlim=(0, scene.width), ylim=(scene.height, 0))
+    panel.set_axis_off()
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(loc="upper right", framealpha=0.7, fontsize=9)
+    return _save(figure, path)
+
+
+def _draw_bars(panel: Axes, bins: Bins, count: np.ndarray) -> None:
+    """count: i64 (directions, classes, bins)."""
+    from matplotlib.ticker import MaxNLocator
+
+    left, width = bins.edges_s[:-1], np.diff(bins.edges_s)
+    for sign, by_class in zip((1, -1), count, strict=True):
+        foot = np.zeros(len(left))
+        for k in range(len(LABELS)):
+            height = sign * by_class[k]
+            if height.any():
+                panel.bar(left, height, 0.92 * width, foot, align="edge", color=COLOURS[k], linewidth=0)
+            foot += height
+    for at, span, seen_s in zip(left.tolist(), width.tolist(), bins.observed_s.tolist(), strict=True):
+        if seen_s < WHOLE * span:  # the less was observed, the denser the hatching
+            blind = 1 - seen_s / span
+            panel.axvspan(at, at + span, facecolor="0.9", edgecolor="0.7", hatch="///", alpha=blind, zorder=0)
+    panel.axhline(0, color=INK, linewidth=0.8)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+    panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_times(panel: Axes, bins: Bins, axis: Axis) -> None:
+    step = max(1, (len(bins.edges_s) - 1) // 10)
+    ticks = bins.edges_s[::step]
+    panel.set_xticks(ticks, [axis.label(float(tick)) for tick in ticks])
+    panel.set_xlim(bins.edges_s[0], bins.edges_s[-1])
+
+
+def _draw_line(panel: Axes, line: Line) -> None:
+    panel.plot([line.x1, line.x2], [line.y1, line.y2], color="#ff3c3c", linewidth=2)
+    panel.annotate(line.name, (line.x1, line.y1), color="white", fontsize=10, weight="bold",
+                   bbox={"facecolor": "#ff3c3c", "linewidth": 0, "pad": 2})  # fmt: skip
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be written: {error}", "free some disk, or choose --out") from error
+    return path

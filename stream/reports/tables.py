@@ -1,0 +1,89 @@
+"""Bins and peaks as tables, in CSV for people and in Parquet for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from stream.errors import OutputError
+from stream.messages import LABELS
+from stream.reports.bins import DIRECTIONS, Bins, Peak
+from stream.reports.times import HOUR_S, Axis
+
+
+def bins_table(all_bins: Sequence[Bins], axis: Axis) -> pa.Table:
+    """A row a bin, line, direction and class, also where nothing passed. Where nothing was observed, count is null."""
+    rows = [row for bins in all_bins for row in _rows(bins, axis)]
+    when = _when(axis)
+    columns = {
+        "camera": pa.string(),
+        "line": pa.string(),
+        "direction": pa.string(),
+        "class": pa.string(),
+        **dict.fromkeys(_names(axis, "start", "end"), when),
+        "observed_s": pa.float64(),
+        "count": pa.int64(),
+        "flow_per_h": pa.float64(),
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(columns.items()))
+
+
+def peaks_table(peaks: Sequence[Peak], axis: Axis) -> pa.Table:
+    """A row a line and direction; nulls where no whole hour was observed."""
+    (name,) = _names(axis, "peak_start")
+    kinds = {"road_users": pa.int64(), "vehicles": pa.int64(), "heavy_share": pa.float64(), name: _when(axis)}
+    kinds |= {"peak_vehicles": pa.int64(), "peak_hour_factor": pa.float64()}
+    rows = []
+    for peak in peaks:
+        row = msgspec.structs.asdict(peak)
+        start_s = row.pop("peak_start_s")
+        rows.append({**row, name: None if start_s is None else axis.at(start_s)})
+    text = {column: pa.string() for column in ("camera", "line", "direction")}
+    return pa.Table.from_pylist(rows, schema=pa.schema((text | kinds).items()))
+
+
+def write_tables(folder: Path, name: str, table: pa.Table) -> list[Path]:
+    """name.csv and name.parquet. Raises OutputError."""
+    paths = [folder / f"{name}.csv", folder / f"{name}.parquet"]
+    try:
+        options = pyarrow.csv.WriteOptions(quoting_style="needed", quoting_header="needed")
+        pyarrow.csv.write_csv(table, paths[0], options)
+        pyarrow.parquet.write_table(table, paths[1])
+    except OSError as error:
+        raise OutputError(
+            str(folder), f"{name} cannot be written: {error}", "free some disk, or choose --out"
+        ) from error
+    return paths
+
+
+def _rows(bins: Bins, axis: Axis) -> list[dict[str, Any]]:
+    start, end = _names(axis, "start", "end")
+    rows = []
+    for k, (seconds, known) in enumerate(zip(bins.observed_s.tolist(), bins.known().tolist(), strict=True)):
+        head = {
+            start: axis.at(float(bins.edges_s[k])),
+            end: axis.at(float(bins.edges_s[k + 1])),
+            "observed_s": round(seconds, 3),
+        }
+        for line, counts in zip(bins.scene.lines, bins.count[..., k].tolist(), strict=True):
+            for direction, by_class in zip(DIRECTIONS, counts, strict=True):
+                for label, count in zip(LABELS, by_class, strict=True):
+                    place = {"camera": bins.scene.camera, "line": line.name, "direction": direction, "class": label}
+                    flow = round(count * HOUR_S / seconds, 1) if known else None
+                    rows.append({**place, **head, "count": count if known else None, "flow_per_h": flow})
+    return rows
+
+
+def _names(axis: Axis, *names: str) -> list[str]:
+    """Seconds of pts say so in the name of their column."""
+    return [name if axis.start else f"{name}_s" for name in names]
+
+
+def _when(axis: Axis) -> pa.DataType:
+    return pa.timestamp("ms") if axis.start else pa.float64()

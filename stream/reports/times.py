@@ -1,0 +1,68 @@
+"""The time axis of a report: bins on the clock or on pts, and which part of each was observed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+GAP_S = 1.0  # between two frames: longer ones are time that nobody observed
+GAP_FRAMES = 5.0  # a slow camera is no gap: its frames may be so many of its usual intervals apart
+HOUR_S = 3600.0
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """bin_s: length of a bin, seconds; start: wall-clock time of pts 0, or None where it is not known."""
+
+    bin_s: float
+    start: datetime.datetime | None = None
+
+    def edges_s(self, first_s: float, last_s: float) -> np.ndarray:
+        """pts of the edges of all bins that hold first_s to last_s. They lie on whole multiples of the bin: of the day
+        where the wall clock is known, of pts elsewhere."""
+        shift_s = 0.0
+        if self.start is not None:
+            midnight = self.start.replace(hour=0, minute=0, second=0, microsecond=0)
+            shift_s = (self.start - midnight).total_seconds()
+        low = np.floor((first_s + shift_s) / self.bin_s)
+        high = max(low + 1, np.ceil((last_s + shift_s) / self.bin_s))
+        return np.arange(low, high + 1) * self.bin_s - shift_s
+
+    def at(self, pts_s: float) -> datetime.datetime | float:
+        """The time to show for a pts."""
+        return pts_s if self.start is None else self.start + datetime.timedelta(seconds=pts_s)
+
+    def label(self, pts_s: float) -> str:
+        """The same as text: 07:15, or h:mm:ss since the start."""
+        if self.start is not None:
+            return (self.start + datetime.timedelta(seconds=pts_s)).strftime(
+                "%H:%M" if self.bin_s >= 60 else "%H:%M:%S"
+            )
+        return str(datetime.timedelta(seconds=round(pts_s)))
+
+
+def observed_spans(times_s: Sequence[np.ndarray]) -> np.ndarray:
+    """When a camera was observed: f64 (spans, 2) from, to. times_s: pts of all frames, by recording, each in order.
+
+    A frame stands for the time until the next one, the last for the usual interval, unless a gap follows.
+    """
+    spans = [_spans(times) for times in times_s if len(times)]
+    return np.concatenate([np.zeros((0, 2)), *spans])
+
+
+def _spans(times_s: np.ndarray) -> np.ndarray:
+    steps = np.diff(times_s)
+    usual_s = float(np.median(steps)) if len(steps) else 0.0
+    gaps = np.flatnonzero(steps > max(GAP_S, GAP_FRAMES * usual_s))
+    first = times_s[np.concatenate([[0], gaps + 1])]
+    last = times_s[np.concatenate([gaps, [len(times_s) - 1]])] + usual_s
+    return np.stack([first, last], axis=1)
+
+
+def observed_s(spans: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
+    """Seconds observed in each bin: f64 (bins,)."""
+    low = np.maximum(spans[:, :1], edges_s[None, :-1])
+    high = np.minimum(spans[:, 1:], edges_s[None, 1:])
+    return np.minimum(np.clip(high - low, 0, None).sum(axis=0), np.diff(edges_s))
