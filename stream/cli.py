@@ -16,7 +16,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.check, run.worker, scenes.demo, scenes.synth, results.replay, networks.train):
+for command in (
+    run.run,
+    run.check,
+    run.worker,
+    scenes.demo,
+    scenes.synth,
+    results.replay,
+    results.report,
+    networks.train,
+):
     app.command()(command)
 app.add_typer(networks.models, name="models")
 
