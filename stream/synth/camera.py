@@ -64,7 +64,7 @@ def mast_camera(size: tuple[int, int], seed: int, half_road_m: float) -> RoadCam
     rng = np.random.default_rng([seed, 1])
     width, height = size
     side_m = rng.choice([-1.0, 1.0]) * rng.uniform(0.55, 0.85) * half_road_m
-    yaw = np.arctan2(-0.85 * side_m, rng.uniform(28, 34))
+    yaw = np.arctan2(-side_m, rng.uniform(25, 29))  # at the middle of the road, where its lines can be
     focal_px = min(width, height * 16 / 9) * rng.uniform(1.14, 1.24) * (8.0 / half_road_m) ** 0.7
     pitch = np.deg2rad(rng.uniform(2.7, 4.2)) + np.arctan2(height / 2, focal_px)
     forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
