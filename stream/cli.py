@@ -24,6 +24,7 @@ for command in (
     scenes.synth,
     results.replay,
     results.report,
+    results.audit,
     networks.train,
 ):
     app.command()(command)

@@ -67,18 +67,9 @@ class Slit:
             sheet[top : top + height, GUTTER_PX:] = row
             _draw_times(sheet, top + height, self.start_s + k * ROW_S)
         for crossing in self._marks:
-            _draw_mark(sheet, *self.place(crossing), crossing)
+            _draw_mark(sheet, *place_of(crossing, self.line, self.start_s, height), crossing)
         self._draw_head(sheet)
         return sheet
-
-    def place(self, crossing: Crossing) -> tuple[int, int]:
-        """x, y of a crossing in the picture."""
-        row, column = divmod(int((crossing.pts_s - self.start_s) * COLUMNS_A_S), ROW_COLUMNS)
-        line, height = self.line, len(self._under) // 2
-        along = np.array((line.x2 - line.x1, line.y2 - line.y1))
-        share = float(np.dot((crossing.x - line.x1, crossing.y - line.y1), along) / np.dot(along, along))
-        y = round(min(max(share, 0.0), 1.0) * (height - 1))
-        return GUTTER_PX + column, HEAD_PX + row * (height + GAP_PX) + y
 
     def _pixels(self, columns: int) -> np.ndarray:
         """BGR u8 (points, columns, 3) of the first columns; hatched where there was no picture."""
@@ -111,6 +102,14 @@ class Slit:
 def strip_name(index: int, line: str, start_s: float) -> str:
     """The file of a strip. index: of the line in its scene; two names may look the same without their signs."""
     return f"{index + 1}_{re.sub(r'[^A-Za-z0-9-]+', '-', line)}_{int(start_s) // 60:05d}min.png"
+
+
+def place_of(crossing: Crossing, line: Line, start_s: float, points: int) -> tuple[int, int]:
+    """x, y of a crossing in the strip that begins at start_s and has so many points a row."""
+    row, column = divmod(int((crossing.pts_s - start_s) * COLUMNS_A_S), ROW_COLUMNS)
+    along = np.array((line.x2 - line.x1, line.y2 - line.y1))
+    share = float(np.dot((crossing.x - line.x1, crossing.y - line.y1), along) / np.dot(along, along))
+    return GUTTER_PX + column, HEAD_PX + row * (points + GAP_PX) + round(min(max(share, 0.0), 1.0) * (points - 1))
 
 
 def clock(pts_s: float) -> str:

@@ -82,6 +82,31 @@ def report(
     _show_findings(findings, axis)
 
 
+def audit(
+    folder: Run,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page; by default audit.html in the run's folder.")
+    ] = None,
+    corrections: Annotated[
+        Path | None, typer.Option("--corrections", help="A file that such a page saved: go on with it.")
+    ] = None,
+) -> None:
+    """One page with the audit strips and a picture of each crossing, to check the counts by eye."""
+    from stream.audit.page import PAGE, find_strips, write_page
+    from stream.corrections import read_corrections
+    from stream.display import console
+    from stream.replay import lanes_of, stored_config
+    from stream.summary import stored_crossings
+
+    entered = read_corrections(corrections) if corrections else []
+    strips = find_strips(lanes_of(folder, stored_config(folder)), stored_crossings(folder))
+    path = write_page(folder, strips, entered, out or folder / PAGE)
+    counted = sum(len(strip.crossings) for strip in strips)
+    size = path.stat().st_size / 2**20
+    console.print(f"{len(strips)} strips, {counted} crossings, {size:.1f} MiB", highlight=False)
+    console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
 def _show_findings(findings: Findings, axis: Axis) -> None:
     from rich.table import Table
 

@@ -39,7 +39,7 @@ def plot_counts(bins: Bins, axis: Axis, path: Path) -> Path:
     _draw_times(panels[-1], bins, axis)
     seen = [k for k in range(len(LABELS)) if bins.count[:, :, k].any()]
     handles = [panels[0].bar([0], [0], color=COLOURS[k], label=LABELS[k]) for k in seen]
-    figure.suptitle(f"{bins.scene.camera}: road users by class, bins of {_duration(axis.bin_s)}", color=INK)
+    figure.suptitle(f"{bins.scene.camera}: road users by class, {_duration(axis.bin_s)} a bar", color=INK)
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
     return _save(figure, path)
 
@@ -50,7 +50,7 @@ def plot_trajectories(scene: Scene, users: Sequence[RoadUser], background: Path,
     from matplotlib.figure import Figure
 
     picture = cv2.imread(str(background)) if background.exists() else None
-    figure = Figure(figsize=(10, 10 * scene.height / scene.width), dpi=120)
+    figure = Figure(figsize=(10, 10 * scene.height / scene.width), dpi=120, facecolor="black")
     panel = figure.add_axes((0, 0, 1, 1))
     ground = np.full((2, 2, 3), 60, np.uint8) if picture is None else picture[..., ::-1]
     panel.imshow(ground, extent=(0, scene.width, scene.height, 0), aspect="auto", alpha=0.75)
@@ -111,7 +111,7 @@ def _draw_line(panel: Axes, line: Line) -> None:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def _save(figure: Figure, path: Path) -> Path:

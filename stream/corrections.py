@@ -1,0 +1,107 @@
+"""What a person found on the audit strips, as CSV: docs/audit.md describes the columns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import msgspec
+
+from stream.errors import OutputError, TruthError
+from stream.messages import LABELS
+
+Verdict = Literal["checked", "missed", "extra", "class", "direction"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+COLUMNS = ("camera", "line", "verdict", "pts_s", "until_s", "direction", "class", "track_id")
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """One row. What is not corrected on a checked strip is right.
+
+    checked:    everything on this line from pts_s until until_s was looked at
+    missed:     a road user of this class passed in this direction at pts_s and was not counted
+    extra:      the crossing of track_id at pts_s is none: counted twice, or no road user
+    class:      the crossing of track_id at pts_s was of this class
+    direction:  the crossing of track_id at pts_s went in this direction
+    """
+
+    camera: str
+    line: str
+    verdict: Verdict
+    pts_s: float
+    until_s: float | None = None
+    direction: str = ""
+    label: str = ""
+    track_id: int | None = None
+
+
+def read_corrections(path: Path) -> list[Correction]:
+    """Raises TruthError that names the row and the column."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                what = f"expected the columns {', '.join(COLUMNS)}, got {', '.join(reader.fieldnames or ('nothing',))}"
+                raise TruthError(str(path), what, f"add {', '.join(missing)}")
+            return [_row(f"{path}, line {reader.line_num}", row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TruthError(str(path), f"cannot be read: {error}", "check the path") from error
+
+
+def write_corrections(path: Path, corrections: Iterable[Correction]) -> Path:
+    """Raises OutputError."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows(["" if v is None else v for v in msgspec.structs.astuple(c)] for c in corrections)
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another file") from error
+    return path
+
+
+def _row(where: str, row: dict[str, str | None]) -> Correction:
+    text = {name: (row[name] or "").strip() for name in COLUMNS}
+    verdict = cast(Verdict, _one_of(where, "verdict", text["verdict"], VERDICTS))
+    number = {name: _number(where, name, text[name]) for name in ("pts_s", "until_s", "track_id")}
+    needed = {"checked": ("until_s",), "missed": ("direction", "class"), "extra": ("track_id",)}
+    needed |= {"class": ("track_id", "class"), "direction": ("track_id", "direction")}
+    for name in ("camera", "line", "pts_s", *needed[verdict]):
+        if not text[name]:
+            raise TruthError(where, f"{name}: expected a value in a row of {verdict!r}, got nothing")
+    if text["direction"]:
+        _one_of(where, "direction", text["direction"], ("in", "out"))
+    if text["class"]:
+        _one_of(where, "class", text["class"], LABELS)
+    pts_s, until_s, track_id = number["pts_s"], number["until_s"], number["track_id"]
+    assert pts_s is not None  # it was needed
+    return Correction(
+        text["camera"],
+        text["line"],
+        verdict,
+        pts_s,
+        until_s,
+        text["direction"],
+        text["class"],
+        None if track_id is None else int(track_id),
+    )
+
+
+def _one_of(where: str, column: str, got: str, allowed: tuple[str, ...]) -> str:
+    if got not in allowed:
+        raise TruthError(where, f"{column}: expected one of {', '.join(allowed)}, got {got!r}")
+    return got
+
+
+def _number(where: str, column: str, got: str) -> float | None:
+    try:
+        value = float(got) if got else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not math.isfinite(value):
+        raise TruthError(where, f"{column}: expected a number, got {got!r}")
+    return value
