@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from models.training.agreement import agreement
 from models.training.fusion import View, fuse
 from models.training.label import Labeller, label_clip, label_folder, mirror, tiles
 from models.training.labels import IGNORE, read_data
 from models.training.tracklets import smooth
 from stream.errors import ConfigError, SourceError
 from stream.geometry import iou
-from stream.messages import Detections
+from stream.messages import LABELS, Detections
 from tests.build import make_clip
 
 WHOLE = (0.0, 0.0, 200.0, 100.0)
@@ -153,3 +154,26 @@ def test_error_when_there_is_nothing_to_label(tmp_path: Path, labeller: Labeller
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     with pytest.raises(ConfigError, match="not a readable picture"):
         list(label_folder(tmp_path, tmp_path / "out", labeller))
+
+
+def test_precision_and_recall_where_humans_labelled() -> None:
+    categories = [{"id": k, "name": n} for k, n in enumerate((*LABELS, "ignore"), 1)]
+    rows = [(1, 3, [0, 0, 40, 20]), (1, 3, [60, 0, 40, 20]), (1, 7, [150, 50, 50, 50]), (2, 3, [0, 0, 40, 20])]
+    dataset = {
+        "categories": categories,
+        "images": [{"id": 1, "annotated": [3]}, {"id": 2, "annotated": [5]}],
+        "annotations": [{"id": k, "image_id": i, "category_id": c, "bbox": b} for k, (i, c, b) in enumerate(rows)],
+    }
+    looks = {
+        1: found(
+            ([0, 0, 40, 20], 0.9, CAR),  # right
+            ([1, 0, 41, 20], 0.8, CAR),  # a second label on the same car
+            ([155, 55, 195, 95], 0.7, CAR),  # in the ignored region
+            ([60, 0, 100, 20], 0.2, CAR),  # too weak to be a label
+            ([0, 0, 40, 20], 0.9, PERSON),  # persons are unknown in this picture
+        ),
+        2: found(([100, 0, 140, 20], 0.9, CAR)),  # cars are unknown in this picture
+    }
+    car = agreement(dataset, looks)[CAR]
+    assert (car.precision, car.recall, car.labels, car.boxes) == (0.5, 0.5, 2, 2)
+    assert np.isnan(agreement(dataset, looks)[PERSON].precision)
