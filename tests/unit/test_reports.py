@@ -1,0 +1,115 @@
+"""Bins, gaps and peak hours, against figures worked out by hand."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.messages import LABELS, Crossing
+from stream.reports.bins import Peak, count_bins, peaks
+from stream.reports.tables import bins_table, write_tables
+from stream.reports.times import Axis, observed_s, observed_spans
+from stream.scene import Line, Scene
+
+SCENE = Scene("cam", 640, 360, (Line("A", 0, 180, 640, 180), Line("B", 0, 90, 640, 90)))
+SEVEN = datetime.datetime(2026, 5, 4, 7, 5)
+QUARTER = Axis(900.0)
+
+
+def crossing(pts_s: float, label: str = "car", direction: str = "in", line: str = "A") -> Crossing:
+    values: dict[str, Any] = {"camera": "cam", "line": line, "direction": direction, "label": label, "pts_s": pts_s}
+    return msgspec.convert({**values, "track_id": 1, "seq": int(pts_s), "x": 0.0, "y": 0.0}, Crossing)
+
+
+def spread(*volumes: int, label: str = "car") -> list[Crossing]:
+    """So many crossings in each quarter of an hour."""
+    return [crossing(900.0 * k + 800.0 * i / n, label) for k, n in enumerate(volumes) for i in range(n)]
+
+
+def peak_of(crossings: list[Crossing], spans: list[tuple[float, float]]) -> Peak:
+    (peak,) = [
+        p for p in peaks(count_bins(SCENE, crossings, np.array(spans), QUARTER)) if p.line + p.direction == "Ain"
+    ]
+    return peak
+
+
+@pytest.mark.parametrize(
+    ("times_s", "spans"),
+    [
+        ([], []),
+        ([0.0, 0.5, 1.0], [(0.0, 1.5)]),
+        ([0.0, 0.1, 0.2, 5.0, 5.1], [(0.0, 0.3), (5.0, 5.2)]),  # a gap
+        ([0.0, 10.0, 20.0], [(0.0, 30.0)]),  # one picture in ten seconds is no gap
+        ([0.0, 0.1, 0.2, 1.1], [(0.0, 1.2)]),  # some lost frames are none either
+    ],
+)
+def test_gaps_are_unobserved_when_frames_are_missing(times_s: list[float], spans: list[tuple[float, float]]) -> None:
+    got = observed_spans([np.array(times_s)])
+    assert got == pytest.approx(np.array(spans).reshape(-1, 2))
+
+
+@given(st.lists(st.tuples(st.floats(0, 5000), st.floats(0, 900)), max_size=6), st.sampled_from([60.0, 300.0, 900.0]))
+def test_no_second_is_lost_when_spans_are_cut_into_bins(parts: list[tuple[float, float]], bin_s: float) -> None:
+    starts = np.cumsum([[a, b] for a, b in parts]).reshape(-1, 2)  # one after the other
+    edges = Axis(bin_s).edges_s(0.0, float(starts.max(initial=1.0)))
+    assert observed_s(starts, edges).sum() == pytest.approx((starts[:, 1] - starts[:, 0]).sum())
+
+
+def test_bins_lie_on_the_clock_when_the_start_is_known() -> None:
+    axis = Axis(900.0, SEVEN)
+    bins = count_bins(SCENE, [crossing(10.0), crossing(599.0), crossing(601.0)], np.array([(0.0, 1200.0)]), axis)
+    assert [axis.label(edge) for edge in bins.edges_s.tolist()] == ["07:00", "07:15", "07:30"]
+    assert bins.observed_s.tolist() == [600.0, 600.0]
+    assert bins.count[0, 0, LABELS.index("car")].tolist() == [2, 1]
+
+
+def test_a_bin_without_observation_is_null_and_not_zero_when_the_camera_was_away(tmp_path: Path) -> None:
+    spans = np.array([(0.0, 900.0), (1800.0, 2250.0)])
+    table = bins_table([count_bins(SCENE, [crossing(5.0), crossing(1900.0)], spans, QUARTER)], QUARTER)
+    csv_path, parquet_path = write_tables(tmp_path, "counts", table)
+    with csv_path.open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if (r["line"], r["direction"], r["class"]) == ("A", "in", "car")]
+    assert [(r["start_s"], r["observed_s"], r["count"], r["flow_per_h"]) for r in rows] == [
+        ("0", "900", "1", "4"), ("900", "0", "", ""), ("1800", "450", "1", "8")]  # fmt: skip
+    assert pq.read_table(parquet_path).equals(table)
+    assert table.num_rows == 3 * 2 * 2 * len(LABELS)
+
+
+def test_the_peak_hour_factor_is_that_of_the_manual_when_bins_are_quarters() -> None:
+    peak = peak_of(spread(10, 100, 110, 120, 70, 20), [(0.0, 5400.0)])
+    assert (peak.peak_start_s, peak.peak_vehicles) == (900.0, 400)
+    assert peak.peak_hour_factor == pytest.approx(400 / (4 * 120))
+    assert (peak.road_users, peak.vehicles) == (430, 430)
+
+
+def test_an_hour_with_a_gap_is_no_peak_hour_when_another_was_whole() -> None:
+    volumes = spread(10, 10, 10, 10, 90, 90, 90, 90)
+    assert peak_of(volumes, [(0.0, 5000.0), (5300.0, 7200.0)]).peak_start_s == 900.0  # 07:15 to 08:15 of eight quarters
+    assert peak_of(volumes, [(0.0, 7200.0)]).peak_start_s == 3600.0
+    assert peak_of(spread(5, 5), [(0.0, 1800.0)]).peak_start_s is None
+    assert peak_of([], [(0.0, 3600.0)]) == Peak("cam", "A", "in", 0, 0, None, 0.0, 0, None)
+
+
+def test_heavy_vehicles_are_a_share_of_motor_vehicles_when_others_pass_too() -> None:
+    passed = [crossing(1.0, label) for label in ("bus", "truck", "car", "motorcycle", "person", "bicycle", "person")]
+    peak = peak_of(passed, [(0.0, 900.0)])
+    assert (peak.road_users, peak.vehicles, peak.heavy_share) == (7, 4, 0.5)
+    both = peaks(count_bins(SCENE, [*passed, crossing(2.0, "car", "out")], np.array([(0.0, 900.0)]), QUARTER))[2]
+    assert (both.direction, both.vehicles, both.heavy_share) == ("both", 5, 0.4)
+
+
+@given(st.lists(st.tuples(st.floats(-100, 9000), st.sampled_from(LABELS), st.sampled_from(["in", "out"]))))
+def test_no_crossing_is_lost_when_counted_into_bins(rows: list[tuple[float, str, str]]) -> None:
+    crossings = [crossing(*row) for row in rows]
+    others = [msgspec.structs.replace(c, camera="other") for c in crossings]
+    bins = count_bins(SCENE, crossings + others, np.array([(0.0, 600.0)]), QUARTER)
+    assert bins.count.sum() == len(crossings)
