@@ -1,0 +1,91 @@
+"""What `roadtally report` and `roadtally audit` make of a run with pictures."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stream.cli import app
+from stream.errors import ConfigError, SourceError
+from stream.strips import GUTTER_PX, HEAD_PX
+from tests.blobs import blob_clip
+from tests.pipeline.runs import configure, run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    clip = blob_clip(folder / "road.mp4")
+    assert run(configure([clip], folder / "out", placement={"mode": "inline"})).exit_code == 0
+    return folder / "out"
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_the_strip_shows_the_road_when_the_video_has_lines_and_boxes(folder: Path) -> None:
+    """A strip sampled after drawing would be one red line."""
+    (path,) = (folder / "strips").glob("*.png")
+    strip = cv2.imread(str(path)).astype(int)[HEAD_PX:-12, GUTTER_PX : GUTTER_PX + 60]
+    grey = np.abs(strip - strip.mean(axis=2, keepdims=True)).max(axis=2) < 25
+    assert grey.mean() > 0.9  # all but the marks
+    assert (strip[grey].mean(axis=1) < 60).mean() > 0.05  # the blobs are on it
+
+
+def test_tables_and_plots_are_written_when_a_run_is_reported(folder: Path) -> None:
+    assert "no hour was observed whole" in invoke("report", folder, "--start", "2026-05-04T07:00")
+    report = folder / "report"
+    assert {path.name for path in report.iterdir()} == {
+        "counts.csv", "counts.parquet", "counts.png", "peaks.csv", "peaks.parquet", "trajectories.png"}  # fmt: skip
+    with (report / "counts.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["count"]) for row in rows) == 3
+    assert {row["start"][:16] for row in rows} == {"2026-05-04 07:00"}
+    assert {row["observed_s"] for row in rows} == {"2.4"}
+    for name in ("counts.png", "trajectories.png"):
+        assert np.ptp(cv2.imread(str(report / name))) > 100
+
+
+def test_other_lines_are_reported_when_they_are_drawn_afterwards(folder: Path, tmp_path: Path) -> None:
+    invoke("report", folder, "--line", "left:0.1,0.4,0.35,0.4", "--bin", 5, "--out", tmp_path)
+    with (tmp_path / "peaks.csv").open(newline="") as file:
+        rows = {row["direction"]: row["road_users"] for row in csv.DictReader(file) if row["line"] == "left"}
+    assert rows == {"in": "1", "out": "0", "both": "1"}
+
+
+def test_the_page_holds_every_crossing_with_its_picture_when_a_run_is_audited(folder: Path) -> None:
+    (folder / "found.csv").write_text(
+        "camera,line,verdict,pts_s,until_s,direction,class,track_id\nroad,A,missed,1.5,,in,bus,\n"
+    )
+    assert "1 strips, 3 crossings" in invoke("audit", folder, "--corrections", folder / "found.csv")
+    page = (folder / "audit.html").read_text()
+    assert page.count('"frame":"data:image/jpeg;base64,/9j/') == 3
+    assert page.count('"image":"data:image/jpeg;base64,/9j/') == 1
+    assert '"verdict":"missed"' in page
+    assert not re.findall(r"https?://", page)
+
+
+@pytest.mark.parametrize("minutes", [0, 7, 90, -15])
+def test_a_bin_is_refused_when_it_does_not_divide_the_hour(folder: Path, minutes: int) -> None:
+    with pytest.raises(ConfigError, match="expected minutes that divide an hour"):
+        invoke("report", folder, "--bin", minutes)
+
+
+def test_the_missing_strips_are_named_when_a_run_had_no_pictures(tmp_path: Path) -> None:
+    raw = configure([blob_clip(tmp_path / "road.mp4", 10)], tmp_path / "out", placement={"mode": "inline"})
+    raw["output"]["video"] = False
+    run(raw)
+    with pytest.raises(SourceError, match="holds no audit strips"):
+        invoke("audit", tmp_path / "out")
+    invoke("report", tmp_path / "out")
+    assert (tmp_path / "out" / "report" / "trajectories.png").exists()
