@@ -1,4 +1,4 @@
-"""What a person found on the audit strips, as CSV: docs/audit.md describes the columns."""
+"""What a person found on the audit strips, as CSV: docs/results.md describes the columns."""
 
 from __future__ import annotations
 
