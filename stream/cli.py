@@ -26,6 +26,7 @@ for command in (
     results.report,
     results.audit,
     networks.train,
+    networks.label,
 ):
     app.command()(command)
 app.add_typer(networks.models, name="models")

@@ -89,6 +89,28 @@ def train(
     console.print(f"weights: {out / 'weights.safetensors'}", highlight=False)
 
 
+def label(
+    source: Annotated[Path, typer.Argument(help="A clip, or a folder of pictures.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the data set that is made.")],
+    model: Annotated[str, typer.Option("--weights", help="The detector that looks.")] = "roadtally-nano",
+    every_s: Annotated[float, typer.Option(help="Of a clip: seconds between pictures.")] = 0.2,
+    threads: Annotated[int, typer.Option(help="Processor threads; 0: all cores.")] = 0,
+) -> None:
+    """Label pictures or a clip by many looks at each, for `roadtally train` to learn from."""
+    from models.training.label import Labeller, label_clip, label_folder
+    from stream.display import console
+
+    labeller = Labeller(model, threads=threads)
+    looks = label_folder(source, out, labeller) if source.is_dir() else label_clip(source, out, labeller, every_s)
+    pictures = boxes = 0
+    with console.status("labelling") as status:
+        for _, found in looks:
+            pictures, boxes = pictures + 1, boxes + len(found)
+            status.update(f"{pictures} pictures, {boxes} boxes")
+    labeller.close()
+    console.print(f"{pictures} pictures, {boxes} boxes in {out}; next: roadtally train {out} --start {model} --out ...")
+
+
 def _pair(size: str) -> tuple[int, int]:
     width, _, height = size.partition("x")
     return _whole(height), _whole(width)
