@@ -31,7 +31,10 @@ GROUND, INK, FONT = (30, 30, 30), (210, 210, 210), cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Slit:
-    """What one line saw in one quarter of an hour. Takes about 9 MB, as it fills."""
+    """What one line saw in one quarter of an hour. Takes about 9 MB, as it fills.
+
+    One thread adds and marks; another may draw what was there when it began.
+    """
 
     def __init__(self, line: Line, scene: Scene, start_s: float) -> None:
         self.line, self.start_s = line, start_s
@@ -66,7 +69,7 @@ class Slit:
             top = HEAD_PX + k * (height + GAP_PX)
             sheet[top : top + height, GUTTER_PX:] = row
             _draw_times(sheet, top + height, self.start_s + k * ROW_S)
-        for crossing in self._marks:
+        for crossing in tuple(self._marks):
             _draw_mark(sheet, *place_of(crossing, self.line, self.start_s, height), crossing)
         self._draw_head(sheet)
         return sheet
@@ -79,10 +82,8 @@ class Slit:
         luma, u, v = taken[:, :points], taken[::2, points : points * 3 // 2], taken[::2, points * 3 // 2 :]
         planes = [np.ascontiguousarray(plane.T).reshape(-1, columns) for plane in (luma, u, v)]
         pixels = cv2.cvtColor(np.concatenate(planes), cv2.COLOR_YUV2BGR_I420)
-        x, y = np.meshgrid(np.arange(columns), np.arange(points))
-        hatch = np.where((x + y) % 8 < 2, 90, 50).astype(np.uint8)[:, :, None]
-        unseen = ~self._seen[:columns]
-        pixels[:, unseen] = hatch[:, unseen]
+        unseen = np.flatnonzero(~self._seen[:columns])
+        pixels[:, unseen] = np.where((unseen + np.arange(points)[:, None]) % 8 < 2, 90, 50)[:, :, None]
         return pixels
 
     def _draw_head(self, sheet: np.ndarray) -> None:
