@@ -38,8 +38,9 @@ def assign(
     kind = (absent.sum(1, keepdim=True) - absent + present)[:, label].T  # (G, K)
     cost = kind - IOU_WEIGHT * (overlap + 1e-8).log() + OUTSIDE * ~near_and_inside
     wanted = overlap.topk(min(BEST_OVERLAPS, len(chosen)), 1).values.sum(1).int().clamp(min=1)
-    rank = cost.argsort(1).argsort(1)
-    match = rank < wanted[:, None]
+    best = cost.topk(min(BEST_OVERLAPS, len(chosen)), 1, largest=False).indices  # (G, 10)
+    match = torch.zeros_like(cost, dtype=torch.bool)
+    match.scatter_(1, best, torch.arange(best.shape[1], device=best.device) < wanted[:, None])
     contested = match.sum(0) > 1
     match[:, contested] = False
     match[cost[:, contested].argmin(0), contested.nonzero()[:, 0]] = True
