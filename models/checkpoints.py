@@ -26,9 +26,11 @@ _NORM_EPS = 1e-3  # of the batch norms in the published checkpoints
 
 def read_onnx(path: Path) -> YOLOX:
     """The network in an ONNX export with folded batch norms and grid outputs. Raises ModelError on another network."""
-    import onnx
-    from onnx import numpy_helper
-
+    try:
+        import onnx
+        from onnx import numpy_helper
+    except ImportError as error:
+        raise ModelError(str(path), "reading ONNX into torch needs the onnx package", "pip install onnx") from error
     try:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # protobuf raises its own kinds

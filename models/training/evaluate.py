@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 
 from models.training.pictures import read_picture
+from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
 from stream.messages import LABELS, Detections
 
@@ -46,15 +48,12 @@ def mean(scores: list[Scores]) -> Scores:
 def evaluate(annotations: Path, split: str, detect: Detect, long_side: int, view: str = "") -> list[Scores]:
     """Scores of `detect` on a split, by class, with pictures letterboxed to the input that fits their aspect; only the
     pictures of one view where `view` is named."""
-    from pycocotools.coco import COCO
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(annotations))
-    images = [p for p in truth.dataset["images"] if p.get("split", split) == split and view in ("", p.get("view"))]
+    dataset = json.loads(annotations.read_text())
+    images = [p for p in dataset["images"] if p.get("split", split) == split and view in ("", p.get("view"))]
     found = {
         p["id"]: detect_picture(detect, read_picture(annotations.parent / p["file_name"]), long_side) for p in images
     }
-    return score(truth.dataset, images, found)
+    return score(dataset, images, found)
 
 
 def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detections:
@@ -93,9 +92,11 @@ def _truth_of(boxes: list[dict[str, Any]], numbers: dict[str, int], label: str) 
 def _score_class(
     label: str, index: int, pictures: list[dict[str, Any]], boxes: list[dict[str, Any]], found: dict[int, Detections]
 ) -> Scores:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise ConfigError("evaluation", "it needs the pycocotools package", "pip install pycocotools") from error
     count = sum(not box["iscrowd"] for box in boxes)
     if not count:
         return Scores(label, float("nan"), float("nan"), 0, len(pictures))
