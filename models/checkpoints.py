@@ -30,7 +30,9 @@ def read_onnx(path: Path) -> YOLOX:
         import onnx
         from onnx import numpy_helper
     except ImportError as error:
-        raise ModelError(str(path), "reading ONNX into torch needs the onnx package", "pip install onnx") from error
+        raise ModelError(
+            str(path), "reading ONNX into torch needs the onnx package", "pip install 'roadtally[train]'"
+        ) from error
     try:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # protobuf raises its own kinds

@@ -96,7 +96,7 @@ def _score_class(
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
     except ImportError as error:
-        raise ConfigError("evaluation", "it needs the pycocotools package", "pip install pycocotools") from error
+        raise ConfigError("evaluation", "it needs the pycocotools package", "pip install 'roadtally[train]'") from error
     count = sum(not box["iscrowd"] for box in boxes)
     if not count:
         return Scores(label, float("nan"), float("nan"), 0, len(pictures))
