@@ -5,27 +5,39 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.config import CameraConfig, Config, is_live
+from stream.config import CameraConfig, Config
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
 from stream.lines import check_line
 from stream.region import region_of
 from stream.scene import Line, Scene
+from stream.sources import comes_in_bursts, is_live, masked
 from stream.transport.ring import SlotLayout
 from stream.video import VideoInfo
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How a live camera's recording is cut, and what of it is kept; 0: everything."""
+
+    segment_s: float
+    quota_gb: float
+    keep_days: float
 
 
 class CameraPlan(msgspec.Struct, frozen=True):
     """One camera, resolved: everything in pixels."""
 
     name: str
-    source: str
+    source: str  # as it may be shown: without password
     info: VideoInfo
     scene: Scene
     letterbox: Letterbox
     layout: SlotLayout
+    live: bool  # a camera, which goes on without us; not a file, and no file that a server holds
+    timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
+    keep: Retention
     folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
 
 
@@ -46,16 +58,21 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         assert isinstance(wanted, int)
         input_hw = fit_input((x2 - x1, y2 - y1), wanted)
     yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.video else None
-    blocks = config.when_full == "block" or (config.when_full == "auto" and not is_live(camera.source))
+    held = camera.source.startswith("http") and bool(info.duration_s)  # a server's file, which ends
+    live = is_live(camera.source) and not held
+    waits = not live or comes_in_bursts(camera.source)
     return CameraPlan(
         name=camera.name,
-        source=camera.source,
+        source=masked(camera.source),
         info=info,
         scene=scene,
         letterbox=Letterbox((x1, y1, x2, y2), input_hw),
         layout=SlotLayout(yuv_hw, input_hw),
-        blocks=blocks,
+        live=live,
+        timeout_s=camera.timeout_s,
+        blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,
+        keep=Retention(config.output.segment_s, config.output.quota_gb, config.output.keep_days),
         folder=str(config.output.dir if len(config.cameras) == 1 else config.output.dir / camera.name),
     )
 

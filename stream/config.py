@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from stream.geometry import STRIDE
 from stream.settings import CountingSettings, TrackerSettings
+from stream.sources import masked
 
 Fraction4 = tuple[float, float, float, float]
 Positive = Annotated[int, Field(gt=0)]
@@ -37,12 +38,16 @@ class Settings(BaseModel):
 class CameraConfig(Settings):
     """One video file or camera. Coordinates are pixels, or fractions of the picture when all are <= 1."""
 
-    source: str = Field(description="A video file or an rtsp:// address.")
+    source: str = Field(description="A video file, the address of a camera (rtsp://, http://), or /dev/video0.")
     name: str = Field(default="", description="Letters, digits, - _ . ; by default the name of the file.")
     lines: dict[str, Fraction4] = Field(default_factory=dict, description="Name: x1, y1, x2, y2.")
     roi: Literal["auto", "full"] | tuple[tuple[float, float], ...] = Field(
         default="full", description="What the network sees: the whole picture, or a polygon given by its corners."
     )
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="A live camera that gives no picture for so long is opened anew."
+    )
+    wait_s: float = Field(default=10.0, ge=0, description="How long a live camera may be absent at the start of a run.")
 
     @model_validator(mode="before")
     @classmethod
@@ -50,6 +55,10 @@ class CameraConfig(Settings):
         if isinstance(values, dict) and not values.get("name") and isinstance(values.get("source"), str):
             return {**values, "name": _name_of(values["source"])}
         return values
+
+    @field_serializer("source")
+    def _source_without_password(self, source: str) -> str:
+        return masked(source)
 
     @field_validator("name")
     @classmethod
@@ -68,6 +77,7 @@ class DetectorConfig(Settings):
     input: Positive | tuple[Positive, Positive] = Field(
         default=416, description="Longest side in pixels (the other follows the picture), or width and height."
     )
+
     @field_validator("input")
     @classmethod
     def _whole_strides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
@@ -95,6 +105,13 @@ class OutputConfig(Settings):
         default=Path("runs/latest"), description="Folder of the results, from where the command runs; made if absent."
     )
     video: bool = Field(default=True, description="Record the annotated video.")
+    segment_s: float = Field(
+        default=600.0, ge=1, description="A live camera's recording is cut into files of this length."
+    )
+    quota_gb: float = Field(
+        default=0.0, ge=0, description="The oldest files of a live camera's recording go when it takes more; 0: never."
+    )
+    keep_days: float = Field(default=0.0, ge=0, description="They go when they are older; 0: never.")
 
 
 class PlacementConfig(Settings):
@@ -162,11 +179,6 @@ class Config(Settings):
         if twice:
             raise ValueError(f"two cameras have the same name: {', '.join(twice)}; give each a name")
         return cameras
-
-
-def is_live(source: str) -> bool:
-    """True for a camera, False for a file."""
-    return "://" in source and not source.startswith("file://")
 
 
 def _name_of(source: str) -> str:

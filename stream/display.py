@@ -64,6 +64,8 @@ def show_report(report: Report, plan: Plan) -> None:
     else:
         _show_users(report, plan)
     _show_ledger(report)
+    _show_gaps(report)
+    _show_latency(report, plan)
     frames = sum(balance.decoded for balance in summary.balances)
     busy_s = max(outcome.wall_s - outcome.open_s, 1e-9)
     console.print(
@@ -190,6 +192,30 @@ def _show_users(report: Report, plan: Plan) -> None:
         line = suggestion(report.summary, camera.scene)
         if line is not None:
             console.print(f"{camera.name}: a line across the main flow: --line {line}", highlight=False)
+
+
+def _show_latency(report: Report, plan: Plan) -> None:
+    """Of live cameras: seconds from the arrival of a picture."""
+    values = report.outcome.values
+    table = Table(title="latency from the camera, ms", title_justify="left")
+    for heading in ("camera", "to", "p50", "p95", "max"):
+        table.add_column(heading, justify="right" if heading in ("p50", "p95", "max") else "left")
+    for camera in plan.cameras:
+        for to in ("event", "video"):
+            name = f'roadtally_latency_seconds{{camera="{camera.name}",to="{to}",figure="%s"}}'
+            figures = [values.get(name % figure) for figure in ("p50", "p95", "max")]
+            if None not in figures:
+                table.add_row(camera.name, to, *(f"{1000 * (figure or 0):.0f}" for figure in figures))
+    if table.row_count:
+        console.print(table)
+
+
+def _show_gaps(report: Report) -> None:
+    for gap in report.summary.gaps:
+        until = "the end" if gap.to_s is None else f"{gap.to_s:.1f} s"
+        console.print(
+            f"[yellow]{gap.camera}: not seen from {gap.from_s:.1f} s to {until}: {gap.reason}[/yellow]", highlight=False
+        )
 
 
 def _show_ledger(report: Report) -> None:

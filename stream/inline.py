@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from stream.chain import Chain
 from stream.errors import RoadtallyError
-from stream.messages import EndOfStream, Message
+from stream.messages import InBand, Message
 from stream.metrics import Metrics
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.stages.decode import Decode
@@ -15,6 +15,7 @@ from stream.topology import Plan
 from stream.transport.ring import SlotPool, local_slots
 
 WATCH_S = 0.25
+LOOK_S = 0.1
 
 
 def run_inline(plan: Plan, watch: Watch, interrupts: Interrupts) -> Outcome:
@@ -38,7 +39,7 @@ class _Inline:
         self._pools = {c.name: SlotPool(local_slots(self._work.slots, c.layout)) for c in plan.cameras}
         self._sources = []
         for camera in plan.cameras:
-            source = Decode(camera, self._pools[camera.name], self._metrics)
+            source = Decode(camera, self._work.sources[camera.name], self._pools[camera.name], self._metrics)
             resources.callback(source.close)
             self._sources.append(source)
         started_s = time.monotonic()
@@ -55,7 +56,7 @@ class _Inline:
                 for source in self._sources:
                     source.stop()
             for source in self._sources:
-                message = None if source.ended else source.next()
+                message = None if source.ended else source.next(self._wait_s())
                 self._release(self._chain.poll() if message is None else self._chain.push(message))
             if time.monotonic() - watched_s > WATCH_S:
                 watched_s = time.monotonic()
@@ -64,7 +65,12 @@ class _Inline:
         self._outcome.values = self._metrics.snapshot()
         watch(self._outcome.values)
 
+    def _wait_s(self) -> float:
+        """How long a camera may keep the others waiting."""
+        wait_s = self._chain.wait_s
+        return (LOOK_S if wait_s is None else min(wait_s, LOOK_S)) / len(self._sources)
+
     def _release(self, messages: list[Message]) -> None:
         for message in messages:
-            if not isinstance(message, EndOfStream):
+            if not isinstance(message, InBand):
                 self._pools[message.frame.camera].give_back(message.frame.epoch, message.frame.slot)

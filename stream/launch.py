@@ -19,22 +19,24 @@ import msgspec
 
 from stream import __version__
 from stream.cameras import plan_camera
-from stream.config import PREVIOUS, Config
+from stream.config import PREVIOUS, CameraConfig, Config
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
+from stream.sinks.segments import SEGMENTS
 from stream.sinks.strips import STRIPS
 from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
+from stream.sources import is_live, masked, with_credentials
 from stream.store import Store
 from stream.summary import CROSSINGS, Summary, summarise, write_crossings
 from stream.supervisor import run_workers
 from stream.topology import Endpoint, Plan, make_plan
 from stream.trajectories import TRAJECTORIES
 from stream.transport.addresses import IpcAddresses, TcpAddresses
-from stream.video import VideoInfo, probe
+from stream.video import Patience, VideoInfo, probe, probe_live
 
 RUN = "run.json"
 OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, BACKGROUND, STRIPS)
@@ -69,7 +71,7 @@ def look(config: Config) -> dict[str, VideoInfo]:
     problems: list[RoadtallyError] = []
     for camera in config.cameras:
         try:
-            infos[camera.name] = probe(camera.source)
+            infos[camera.name] = _probe(camera)
             plan_camera(config, camera, infos[camera.name])
         except (SourceError, ConfigError) as error:
             problems.append(error)
@@ -78,6 +80,13 @@ def look(config: Config) -> dict[str, VideoInfo]:
     if problems:
         raise type(problems[0])(f"{len(problems)} cameras", "\n".join(str(problem) for problem in problems))
     return infos
+
+
+def _probe(camera: CameraConfig) -> VideoInfo:
+    source = with_credentials(camera.source, camera.name, os.environ)
+    if not is_live(source):
+        return probe(source)
+    return probe_live(source, Patience.of(camera.timeout_s), camera.wait_s)
 
 
 @contextmanager
@@ -106,6 +115,7 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
     paths = [write_crossings(folder, summary.crossings), folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
         paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
+        paths += sorted(Path(camera.folder).glob(SEGMENTS))
     return Report(outcome, summary, paths)
 
 
@@ -137,7 +147,7 @@ def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Pa
     document = {
         "roadtally": __version__,
         "status": outcome.status,
-        "error": str(error) if error else None,
+        "error": masked(str(error)) if error else None,
         "finished_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},

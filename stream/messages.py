@@ -1,7 +1,7 @@
 """What travels between stages: frozen structs of arrays, validated once, at construction.
 
     decode ── Decoded ──> detect ── Detected ──> track ── Counted ──> record
-       └──────────────── EndOfStream, in band, one per camera ────────────┘
+       └──────── in band, in order: Clock, Gap; EndOfStream, once a camera ─────┘
 
 Units and layouts: `xyxy` is left, top, right, bottom in pixels of the source picture; times named `_s` are
 seconds, `_ns` are nanoseconds; `label` is an index into LABELS.
@@ -30,7 +30,7 @@ class Frame(msgspec.Struct, frozen=True):
     epoch: int  # life of the lane; stale messages of a life before are discarded
     seq: int  # dense per decoded picture: a gap is a drop
     pts_s: float  # presentation time on the camera's clock, never seq / fps
-    captured_ns: int  # time.monotonic_ns() when the picture left the decoder
+    captured_ns: int  # time.monotonic_ns() when its packet arrived from a camera, or when a file's was decoded
     width: int  # of the upright source picture
     height: int
     duty: Duty = "detect"
@@ -149,6 +149,37 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     yuv: np.ndarray | None = None
 
 
+class Clock(msgspec.Struct, frozen=True, tag=True):
+    """From pts_s on, the time of day of a camera's picture is utc_s + its pts_s - pts_s, until the next Clock.
+
+    Cameras only: a file has no time of day. source: "rtcp" is the camera's own clock; "arrival" is the clock of this
+    machine, smoothed, and later than the picture by the delay of the camera and the network.
+    """
+
+    camera: str
+    epoch: int
+    pts_s: float
+    utc_s: float  # seconds since 1970, UTC
+    source: Literal["rtcp", "arrival"]
+
+
+class Gap(msgspec.Struct, frozen=True, tag=True):
+    """A time in which a camera was not seen: what crossed then is unknown, not zero. Tracks do not reach over it.
+
+    It is told twice: when it begins, with to_s None, and when the camera is back. crossings: those that became certain
+    because all tracks ended.
+    """
+
+    camera: str
+    epoch: int
+    from_s: float  # of the last picture before
+    to_s: float | None  # of the first picture after
+    from_utc_s: float
+    to_utc_s: float | None
+    reason: str
+    crossings: tuple[Crossing, ...] = ()
+
+
 class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     """The last message of a camera: how many pictures were decoded, and what was lost, by reason."""
 
@@ -161,7 +192,10 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     crossings: tuple[Crossing, ...] = ()  # those that became certain only with the end
 
 
-Message = Decoded | Detected | Counted | EndOfStream
+InBand = Clock | Gap | EndOfStream
+"""What travels between the frames of a camera, in order with them."""
+
+Message = Decoded | Detected | Counted | Clock | Gap | EndOfStream
 
 
 def _expect(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

@@ -17,7 +17,7 @@ from stream.config import Config
 from stream.config_file import parse
 from stream.counting import Counter
 from stream.errors import ConfigError, SourceError
-from stream.messages import Crossing, EndOfStream
+from stream.messages import Crossing, EndOfStream, Gap
 from stream.scene import Scene
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE
@@ -98,7 +98,7 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
         counter = Counter(lane.scene, settings)
         for message in read_trajectories(path):
             ended = isinstance(message, EndOfStream)
-            if isinstance(message, EndOfStream):
+            if isinstance(message, EndOfStream | Gap):
                 certain = counter.finish()
             else:
                 certain = counter.update(message.frame, message.tracks)

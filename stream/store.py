@@ -3,8 +3,11 @@
 runs       one row: when, which version, the configuration, how it ended
 crossings  one row an event; its key makes storing it twice the same as once
 users      one row a road user: class, first and last time, path
+clocks     from which pts_s on which time of day holds, and who says so; none for a file
+gaps       one row a time in which a camera was not seen; to_s is empty while it lasts
 ledger     one row a camera: the account of every frame
 notes      what happened besides: damage, skips, restarts
+crossings_utc   a view: crossings with their time of day and its source
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import msgspec
 
 from stream.errors import OutputError
 from stream.ledger import Balance
-from stream.messages import Crossing
+from stream.messages import Clock, Crossing, Gap
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (started_utc REAL, finished_utc REAL, version TEXT, config TEXT, status TEXT);
@@ -28,6 +31,13 @@ CREATE TABLE IF NOT EXISTS users (camera TEXT, track_id INTEGER, label TEXT, fir
     path BLOB, PRIMARY KEY (camera, track_id));
 CREATE TABLE IF NOT EXISTS ledger (camera TEXT PRIMARY KEY, decoded INTEGER, detected INTEGER, predicted INTEGER,
     quiet INTEGER, skipped TEXT, in_flight INTEGER, problems TEXT);
+CREATE TABLE IF NOT EXISTS clocks (camera TEXT, pts_s REAL, utc_s REAL, source TEXT, PRIMARY KEY (camera, pts_s));
+CREATE TABLE IF NOT EXISTS gaps (camera TEXT, from_s REAL, to_s REAL, from_utc_s REAL, to_utc_s REAL, reason TEXT,
+    PRIMARY KEY (camera, from_s));
+CREATE VIEW IF NOT EXISTS crossings_utc AS
+    SELECT c.*, k.utc_s + c.pts_s - k.pts_s AS utc_s, k.source AS time_source FROM crossings c LEFT JOIN clocks k
+    ON k.camera = c.camera AND k.pts_s =
+        (SELECT MAX(pts_s) FROM clocks WHERE camera = c.camera AND pts_s <= MAX(c.pts_s, 0));
 CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT);
 """
 
@@ -83,6 +93,16 @@ class Store:
         row = (b.camera, b.decoded, b.detected, b.predicted, b.quiet, skipped, b.in_flight, problems)
         self._write("INSERT OR REPLACE INTO ledger VALUES (?,?,?,?,?,?,?,?)", [row])
 
+    def add_clock(self, clock: Clock) -> None:
+        self._write(
+            "INSERT OR REPLACE INTO clocks VALUES (?,?,?,?)", [(clock.camera, clock.pts_s, clock.utc_s, clock.source)]
+        )
+
+    def set_gap(self, gap: Gap) -> None:
+        """A gap is told when it begins and when it ends: the second replaces the first."""
+        camera, _, *rest, _ = msgspec.structs.astuple(gap)
+        self._write("INSERT OR REPLACE INTO gaps VALUES (?,?,?,?,?,?)", [(camera, *rest)])
+
     def note(self, camera: str, kind: str, text: str) -> None:
         self._write("INSERT INTO notes VALUES (?,?,?,?)", [(time.time(), camera, kind, text)])
 
@@ -123,6 +143,16 @@ class Store:
         """(camera, text) of the notes of a kind, oldest first."""
         rows = self._db.execute("SELECT camera, text FROM notes WHERE kind = ? ORDER BY utc", (kind,))
         return [(row["camera"], row["text"]) for row in rows]
+
+    def clocks(self) -> list[Clock]:
+        """Which time of day held from which pts_s on, by camera, in order."""
+        rows = self._db.execute("SELECT * FROM clocks ORDER BY camera, pts_s")
+        return [msgspec.convert({**row, "epoch": 0}, Clock) for row in rows]
+
+    def gaps(self) -> list[Gap]:
+        """The times in which cameras were not seen, in order."""
+        rows = self._db.execute("SELECT * FROM gaps ORDER BY camera, from_s")
+        return [msgspec.convert({**row, "epoch": 0}, Gap) for row in rows]
 
     def close(self) -> None:
         self.commit()

@@ -14,7 +14,7 @@ import numpy as np
 from stream.errors import OutputError
 from stream.ledger import Balance
 from stream.lines import suggest_line
-from stream.messages import Crossing
+from stream.messages import Clock, Crossing, Gap
 from stream.scene import Scene
 from stream.sinks.events import STORE
 from stream.store import RoadUser, Store
@@ -29,6 +29,7 @@ class Summary(msgspec.Struct, frozen=True):
     crossings: list[Crossing]
     moving: list[RoadUser]
     balances: list[Balance]
+    gaps: list[Gap] = []  # times in which a camera was not seen
     repairs: list[tuple[str, str]] = []  # (camera, what was put right without loss)
 
     def by_line(self) -> dict[tuple[str, str, str], Counter[str]]:
@@ -52,7 +53,7 @@ def summarise(folder: Path, diagonals_px: dict[str, float]) -> Summary:
     store = Store(folder / STORE)
     try:
         users = [user for user in store.users() if _travel_px(user) >= MOVED * diagonals_px[user.camera]]
-        return Summary(store.crossings(), users, store.balances(), store.notes("repair"))
+        return Summary(store.crossings(), users, store.balances(), store.gaps(), store.notes("repair"))
     finally:
         store.close()
 
@@ -62,6 +63,15 @@ def stored_crossings(folder: Path) -> list[Crossing]:
     store = Store(folder / STORE)
     try:
         return store.crossings()
+    finally:
+        store.close()
+
+
+def stored_clocks(folder: Path, camera: str) -> list[Clock]:
+    """The times of day of a camera's run, in order; none for a file."""
+    store = Store(folder / STORE)
+    try:
+        return [clock for clock in store.clocks() if clock.camera == camera]
     finally:
         store.close()
 

@@ -24,6 +24,7 @@ class WorkerPlan(msgspec.Struct, frozen=True):
     name: str
     stages: tuple[str, ...]
     cameras: tuple[CameraPlan, ...]
+    sources: dict[str, str]  # camera -> what it opens, password included; only of a worker that decodes
     inlet: str | None  # address it binds for its messages; None: it decodes
     outlets: dict[str, str]  # camera -> address of the next worker; empty: the last one
     sends_pixels: bool  # over the outlets, as message parts
@@ -68,6 +69,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     groups = (STAGES,) if place.mode == "inline" else place.workers
     last = _last_pixel_group(groups, config.output.video)
     lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
+    sources = {camera.name: camera.source for camera in config.cameras}
     names = [_worker_names(place, group, cameras) for group in range(len(groups))]
     workers = []
     for group, stages in enumerate(groups):
@@ -82,6 +84,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                     name=name,
                     stages=stages,
                     cameras=mine,
+                    sources={c.name: sources[c.name] for c in mine} if group == 0 else {},
                     inlet=endpoint(name, host) if group else None,
                     outlets={c.name: endpoint(onward[c.name], onward_host) for c in mine} if onward else {},
                     sends_pixels=not handles and group < last,

@@ -2,6 +2,7 @@
 
     schema metadata   camera, width, height
     record batch      a row a frame; the tracks of a frame are one list<struct>, so that a column is one flat array
+    gap               no row; the metadata `gap` of the batch holds the Gap
     last batch        no row; its metadata `end` holds the EndOfStream; absent after a kill
 
 A stream that was cut off is read up to its last whole batch. A recorder that was started again goes on in a file of
@@ -19,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from stream.errors import SourceError
-from stream.messages import Counted, Duty, EndOfStream, Frame, Tracks
+from stream.messages import Counted, Duty, EndOfStream, Frame, Gap, Tracks
 
 TRAJECTORIES = "trajectories.arrow"
 DUTIES: tuple[Duty, ...] = get_args(Duty)
-END = b"end"
+END, GAP = b"end", b"gap"
 
 _TRACK = pa.struct(
     {
@@ -100,12 +101,15 @@ def picture_of(path: Path) -> tuple[str, tuple[int, int]]:
         raise SourceError(str(path), "expected trajectories, got another Arrow stream", "is it of a run?") from None
 
 
-def read_trajectories(path: Path) -> Iterator[Counted | EndOfStream]:
-    """The frames of one file in order, without pixels and crossings; then how the stream ended, if it did in order."""
+def read_trajectories(path: Path) -> Iterator[Counted | Gap | EndOfStream]:
+    """The frames of one file in order, without pixels and crossings, and the gaps between them; then how the stream
+    ended, if it did in order."""
     camera, _ = picture_of(path)
     for batch, metadata in _batches(path):
         if metadata and END in metadata:
             yield msgspec.json.decode(metadata[END], type=EndOfStream)
+        elif metadata and GAP in metadata:
+            yield msgspec.json.decode(metadata[GAP], type=Gap)
         else:
             yield from _frames(camera, batch)
 

@@ -14,7 +14,7 @@ import zmq
 
 from stream.chain import Chain
 from stream.errors import RoadtallyError, StageError
-from stream.messages import EndOfStream, Message
+from stream.messages import InBand, Message
 from stream.metrics import Metrics
 from stream.stages.decode import Decode
 from stream.topology import WorkerPlan
@@ -63,7 +63,7 @@ class DecodeIntake:
         self._decode = decode
 
     def take(self, wait_s: float) -> Message | None:
-        return None if self._decode.ended else self._decode.next()
+        return None if self._decode.ended else self._decode.next(wait_s)
 
     def stop(self) -> None:
         self._decode.stop()
@@ -112,7 +112,7 @@ class Worker:
         else:
             pool = SlotPool(slots)
             self._release[camera.name] = pool.give_back
-        decode = Decode(camera, pool, self._metrics)
+        decode = Decode(camera, work.sources[camera.name], pool, self._metrics)
         resources.callback(decode.close)
         return DecodeIntake(decode)
 
@@ -135,7 +135,7 @@ class Worker:
 
     def _pass_on(self, messages: list[Message]) -> None:
         for message in messages:
-            if isinstance(message, EndOfStream):
+            if isinstance(message, InBand):
                 if self._outlets:
                     self._outlets[message.camera].send(message, self._stopped)
                 continue

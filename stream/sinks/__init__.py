@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stream.cameras import CameraPlan
-from stream.messages import Counted, EndOfStream
+from stream.messages import Clock, Counted, EndOfStream, Gap
 
 SINKS = {
     "events": "stream.sinks.events:Events",
@@ -16,6 +16,7 @@ SINKS = {
     "background": "stream.sinks.background:Background",
     "strips": "stream.sinks.strips:AuditStrips",
     "video": "stream.sinks.video:AnnotatedVideo",
+    "segments": "stream.sinks.segments:Segments",
 }
 
 
@@ -28,6 +29,10 @@ class Sink(Protocol):
         """Called about twice a second: what was taken so far shall survive a kill."""
         ...
 
+    def hear(self, told: Clock | Gap) -> None:
+        """What is told between frames."""
+        ...
+
     def end(self, end: EndOfStream) -> None: ...
 
     def close(self) -> None: ...
@@ -38,4 +43,3 @@ def open_sink(name: str, camera: CameraPlan, run_folder: Path) -> Sink:
     module, _, kind = SINKS[name].partition(":")
     sink: Sink = getattr(import_module(module), kind).open(camera, run_folder)
     return sink
-

@@ -10,7 +10,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream
+from stream.messages import Clock, Counted, EndOfStream, Gap
 from stream.video import yuv_planes
 
 BACKGROUND = "background.png"
@@ -47,6 +47,9 @@ class Background:
 
     def flush(self) -> None:
         """Nothing to do: it is saved whenever it has become better by a doubling of time."""
+
+    def hear(self, told: Clock | Gap) -> None:
+        """Nothing to do."""
 
     def end(self, end: EndOfStream) -> None:
         """Nothing to add."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.ledger import Ledger
-from stream.messages import LABELS, Counted, EndOfStream, Tracks
+from stream.messages import LABELS, Clock, Counted, EndOfStream, Gap, Tracks
 from stream.store import RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
@@ -48,6 +48,15 @@ class Events:
         self._store.set_balance(self._ledger.balance())
         self._store.commit()
 
+    def hear(self, told: Clock | Gap) -> None:
+        if isinstance(told, Clock):
+            self._store.add_clock(told)
+            return
+        self._store.add_crossings(told.crossings)
+        self._store.set_gap(told)
+        for track_id in list(self._lives):
+            self._end_user(track_id)
+
     def end(self, end: EndOfStream) -> None:
         self._ledger.end(end)
         self._store.add_crossings(end.crossings)
@@ -83,6 +92,4 @@ class Events:
             return
         first_pts_s = life.path[0][0]
         label = LABELS[life.label]
-        self._store.add_user(
-            RoadUser(self._camera, track_id, label, first_pts_s, life.last_pts_s, tuple(life.path))
-        )
+        self._store.add_user(RoadUser(self._camera, track_id, label, first_pts_s, life.last_pts_s, tuple(life.path)))

@@ -10,7 +10,7 @@ import cv2
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Counted, Crossing, EndOfStream
+from stream.messages import Clock, Counted, Crossing, EndOfStream, Gap
 from stream.scene import Scene
 from stream.strips import PERIOD_S, Slit, strip_name
 
@@ -54,6 +54,10 @@ class AuditStrips:
         oldest = min(self._saved_s, key=self._saved_s.__getitem__, default=None)
         if oldest is not None and time.monotonic() - self._saved_s[oldest] > SAVE_S:
             self._save(oldest)
+
+    def hear(self, told: Clock | Gap) -> None:
+        if isinstance(told, Gap):
+            self._mark(told.crossings)
 
     def end(self, end: EndOfStream) -> None:
         self._mark(end.crossings)

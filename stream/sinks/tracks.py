@@ -9,7 +9,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream
+from stream.messages import Clock, Counted, EndOfStream, Gap
 
 TRACKS = "tracks.txt"
 
@@ -48,6 +48,9 @@ class TrackFile:
             self._file.flush()
         except OSError as error:
             raise self._failed(error) from error
+
+    def hear(self, told: Clock | Gap) -> None:
+        """Nothing to do."""
 
     def end(self, end: EndOfStream) -> None:
         pass

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream, Frame, Tracks
-from stream.trajectories import END, TRAJECTORIES, batch_of, schema_of
+from stream.messages import Clock, Counted, EndOfStream, Frame, Gap, Tracks
+from stream.trajectories import END, GAP, TRAJECTORIES, batch_of, schema_of
 
 BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nobody call flush()
 
@@ -55,11 +55,12 @@ class Trajectories:
         self._frames, self._tracks, self._rows = [], [], 0
         self._append(batch)
 
+    def hear(self, told: Clock | Gap) -> None:
+        if isinstance(told, Gap):
+            self._tell(GAP, msgspec.structs.replace(told, crossings=()))
+
     def end(self, end: EndOfStream) -> None:
-        self.flush()
-        nothing = pa.RecordBatch.from_pylist([], schema=self._schema)
-        bare = msgspec.structs.replace(end, crossings=())  # those are counted, not observed
-        self._append(nothing, {END: msgspec.json.encode(bare)})
+        self._tell(END, msgspec.structs.replace(end, crossings=()))
 
     def close(self) -> None:
         self.flush()
@@ -68,6 +69,12 @@ class Trajectories:
             self._file.close()
         except OSError as error:
             raise self._failed(error) from error
+
+    def _tell(self, word: bytes, message: Gap | EndOfStream) -> None:
+        """A message between frames; without crossings, which are counted, not observed."""
+        self.flush()
+        nothing = pa.RecordBatch.from_pylist([], schema=self._schema)
+        self._append(nothing, {word: msgspec.json.encode(message)})
 
     def _append(self, batch: pa.RecordBatch, metadata: dict[bytes, bytes] | None = None) -> None:
         try:

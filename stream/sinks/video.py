@@ -14,7 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream
+from stream.messages import Clock, Counted, EndOfStream, Gap
 from stream.overlay import Overlay
 from stream.scene import Scene
 
@@ -34,11 +34,20 @@ MATRIX_TAGS = {"bt601": 6, "bt709": 1, "bt2020": 9}  # AVCOL_SPC_*
 class AnnotatedVideo:
     """Draws counted pictures and encodes them at their own time stamps. Raises OutputError when it cannot write."""
 
-    def __init__(self, path: Path, scene: Scene, fps: float, matrix: str = "", threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        scene: Scene,
+        fps: float,
+        matrix: str = "",
+        *,
+        threads: int = 1,
+        fragment_s: float = FRAGMENT_S,
+    ) -> None:
         """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged."""
         self.path = path
         self._overlay = Overlay(scene)
-        self._next_key_s = -math.inf
+        self._next_key_s, self._fragment_s = -math.inf, fragment_s
         self._open = True
         try:
             # flush_packets: what a fragment holds must reach the file system with it, not when a buffer is full.
@@ -65,6 +74,9 @@ class AnnotatedVideo:
     def flush(self) -> None:
         """Nothing to do: every second is written as a fragment of its own."""
 
+    def hear(self, told: Clock | Gap) -> None:
+        """Nothing to do."""
+
     def end(self, end: EndOfStream) -> None:
         """Nothing to add: the last picture is drawn."""
 
@@ -82,7 +94,7 @@ class AnnotatedVideo:
     def _is_key(self, pts_s: float) -> bool:
         due = pts_s >= self._next_key_s
         if due:
-            self._next_key_s = pts_s + FRAGMENT_S
+            self._next_key_s = pts_s + self._fragment_s
         return due
 
     def _encode(self, picture: VideoFrame | None) -> None:

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections import Counter
-from collections.abc import Iterator
-
-import av
 
 from stream.cameras import CameraPlan
-from stream.messages import Decoded, Duty, EndOfStream, Frame, Message
+from stream.messages import Clock, Decoded, Duty, EndOfStream, Frame, Gap, Message
 from stream.metrics import Metrics
+from stream.sources import with_credentials
 from stream.transport.ring import Slot, SlotPool
-from stream.video import Shaper, VideoReader
+from stream.video import DayTime, Feed, FileFeed, LiveFeed, Outage, Patience, Picture, Shaper
 
-WAIT_S = 0.1  # for a free slot, before the worker looks at its control socket again
+WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 
 
 class Decode:
     """One camera's source. Give it time by calling next(); it never blocks longer than WAIT_S plus one picture."""
 
-    def __init__(self, camera: CameraPlan, pool: SlotPool, metrics: Metrics) -> None:
+    def __init__(self, camera: CameraPlan, source: str, pool: SlotPool, metrics: Metrics) -> None:
         self._camera, self._pool, self._metrics = camera, pool, metrics
-        self._reader = VideoReader(camera.source)
-        self._pictures: Iterator[tuple[av.VideoFrame, float]] = iter(self._reader)
+        self._feed = _open_feed(camera, source)
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
-        self._held: tuple[av.VideoFrame, float] | None = None
-        self._decoded = 0
+        self._held: Picture | None = None
         self._skipped: Counter[str] = Counter()
+        self._unseen_s = 0.0  # in gaps that are over
         self._most_in_flight = 0
         self.ended = False
 
     def stop(self) -> None:
         """End the stream with the pictures decoded so far."""
-        self._pictures = iter(())
+        self._feed.stop()
         if self._held is not None:
             self._held = None
             self._skip("stopped")
 
-    def next(self) -> Message | None:
-        """The next picture, the end of the stream, or None when no slot came free in time."""
+    def next(self, wait_s: float = WAIT_S) -> Message | None:
+        """The next picture, what is told between pictures, the end of the stream; None when nothing came in time."""
         if self._held is None:
-            self._held = next(self._pictures, None)
-            if self._held is None:
-                return self._end()
-            self._decoded += 1
+            item = self._feed.take(min(wait_s, WAIT_S))
+            if item is None:
+                return self._end() if self._feed.ended else None
+            if not isinstance(item, Picture):
+                return self._tell(item)
+            self._held = item
         slot = self._pool.acquire(WAIT_S if self._camera.blocks else 0)
         if slot is not None:
             return self._publish(slot)
@@ -54,31 +53,41 @@ class Decode:
         return None
 
     def close(self) -> None:
-        self._reader.close()
+        self._feed.close()
+
+    def _tell(self, item: Outage | DayTime) -> Clock | Gap:
+        name, epoch = self._camera.name, self._pool.epoch
+        if isinstance(item, DayTime):
+            return Clock(name, epoch, item.pts_s, item.utc_s, item.source)
+        if item.to_s is not None:
+            self._unseen_s += item.to_s - item.from_s
+        self._metrics.set("roadtally_connected", float(item.to_s is not None), camera=name)
+        self._metrics.set("roadtally_reconnects_total", self._feed.reconnects, camera=name)
+        self._metrics.set("roadtally_unseen_seconds_total", self._unseen_s, camera=name)
+        return Gap(name, epoch, item.from_s, item.to_s, item.from_utc_s, item.to_utc_s, item.reason)
 
     def _publish(self, slot: Slot) -> Decoded:
         assert self._held is not None
-        picture, pts_s = self._held
-        self._held = None
-        seq = self._decoded - 1
+        picture, self._held = self._held, None
+        seq = picture.seq
         duty: Duty = "detect" if seq % self._camera.every == 0 else "predict"
         tensor = slot.tensor if duty == "detect" else None
-        self._shaper.shape(picture, slot.yuv, tensor)
+        self._shaper.shape(picture.frame, slot.yuv, tensor)
         slot.stamp[:] = self._pool.epoch, seq
         camera = self._camera
         frame = Frame(
             camera=camera.name,
             epoch=self._pool.epoch,
             seq=seq,
-            pts_s=pts_s,
-            captured_ns=time.monotonic_ns(),
+            pts_s=picture.pts_s,
+            captured_ns=picture.captured_ns,
             width=camera.scene.width,
             height=camera.scene.height,
             duty=duty,
             slot=slot.index,
         )
-        self._metrics.set("roadtally_decoded_total", self._decoded, camera=camera.name)
-        self._metrics.set("roadtally_position_seconds", pts_s, camera=camera.name)
+        self._metrics.set("roadtally_decoded_total", self._feed.decoded, camera=camera.name)
+        self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
         self._most_in_flight = max(self._most_in_flight, self._pool.in_flight())
         self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
@@ -89,11 +98,19 @@ class Decode:
 
     def _end(self) -> EndOfStream:
         self.ended = True
+        feed = self._feed
         return EndOfStream(
             camera=self._camera.name,
             epoch=self._pool.epoch,
-            decoded=self._decoded,
-            skipped=dict(self._skipped),
-            problems=tuple(self._reader.problems),
-            repairs=(*self._reader.notes, *self._shaper.notes),
+            decoded=feed.decoded,
+            skipped=dict(self._skipped + feed.skipped),
+            problems=tuple(feed.problems),
+            repairs=(*feed.notes, *self._shaper.notes),
         )
+
+
+def _open_feed(camera: CameraPlan, source: str) -> Feed:
+    if not camera.live:
+        return FileFeed(source)
+    address = with_credentials(source, camera.name, os.environ)
+    return LiveFeed(address, camera.info.fps, Patience.of(camera.timeout_s))

@@ -12,7 +12,7 @@ import numpy as np
 from models.contract import Pending
 from models.registry import open_detector
 from stream.batching import Batcher
-from stream.messages import Decoded, Detected, Detections, EndOfStream, Message
+from stream.messages import Decoded, Detected, Detections, InBand, Message
 from stream.metrics import Metrics
 from stream.topology import WorkerPlan
 
@@ -23,7 +23,7 @@ POLL_S = 0.001  # how often a pass under way is looked at while no message comes
 class _Entry:
     """A message in its place in the queue, and where its detections will come from."""
 
-    message: Decoded | EndOfStream
+    message: Decoded | InBand
     pending: Pending | None = None
     row: int = 0
     asked: bool = False
@@ -42,10 +42,10 @@ class Detect:
         self._metrics = metrics
 
     def process(self, message: Message) -> Iterable[Message]:
-        assert isinstance(message, Decoded | EndOfStream)
+        assert isinstance(message, Decoded | InBand)
         entry = _Entry(message)
         self._queue.append(entry)
-        if isinstance(message, EndOfStream):
+        if isinstance(message, InBand):
             self._start_rest()
         elif message.frame.duty == "detect":
             assert message.tensor is not None
@@ -96,7 +96,7 @@ class Detect:
 
     def _output(self, entry: _Entry) -> Message:
         message = entry.message
-        if isinstance(message, EndOfStream):
+        if isinstance(message, InBand):
             return message
         return Detected(message.frame, self._detections(entry), message.yuv)
 

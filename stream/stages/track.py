@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from stream.counting import Counter
-from stream.messages import Counted, Detected, EndOfStream, Message
+from stream.messages import Clock, Counted, Detected, EndOfStream, Gap, Message
 from stream.metrics import Metrics
 from stream.settings import CountingSettings, TrackerSettings
 from stream.topology import WorkerPlan
@@ -32,6 +32,10 @@ class Track:
         if isinstance(message, EndOfStream):
             crossings = self._counters[message.camera].finish()
             return [msgspec.structs.replace(message, crossings=crossings)]
+        if isinstance(message, Gap):
+            return [self._interrupt(message)]
+        if isinstance(message, Clock):
+            return [message]
         assert isinstance(message, Detected)
         frame = message.frame
         tracks = self._trackers[frame.camera].update(message.detections, frame.pts_s)
@@ -42,6 +46,14 @@ class Track:
             self._metrics.set("roadtally_first_frame_timestamp_seconds", time.time(), camera=frame.camera)
         self._metrics.set("roadtally_tracks", len(tracks), camera=frame.camera)
         return [Counted(frame, tracks, crossings, message.yuv)]
+
+    def _interrupt(self, gap: Gap) -> Gap:
+        """All tracks end: what comes after a time that was not seen is new, and gets new ids."""
+        crossings = self._counters[gap.camera].finish()
+        self._trackers[gap.camera].reset()
+        for crossing in crossings:
+            self._metrics.count("roadtally_crossings_total", camera=gap.camera, label=crossing.label)
+        return msgspec.structs.replace(gap, crossings=crossings)
 
     def poll(self) -> Iterable[Message]:
         return ()

@@ -13,7 +13,7 @@ import msgspec
 import zmq
 
 from stream.errors import StageError
-from stream.messages import Counted, Decoded, Detected, EndOfStream, Message
+from stream.messages import Counted, Decoded, Detected, InBand, Message
 from stream.transport.codec import Codec
 from stream.transport.ring import Ring
 
@@ -41,7 +41,7 @@ class Inlet:
         except zmq.Again:
             return None
         message: Message = self._codec.decode([part.buffer for part in parts])
-        if isinstance(message, EndOfStream) or message.frame.slot < 0:
+        if isinstance(message, InBand) or message.frame.slot < 0:
             return message
         ring = self._rings.get(message.frame.camera)
         if ring is None:

@@ -1,8 +1,26 @@
 """Reading video: what a source holds, its pictures with repaired time stamps, and their shapes for the stages."""
 
+from stream.video.connection import Patience
+from stream.video.feed import DayTime, Feed, FileFeed, Outage, Picture
+from stream.video.live import LiveFeed, probe_live
 from stream.video.planes import yuv_planes
 from stream.video.reader import VideoReader
 from stream.video.shaper import Shaper, shapes
 from stream.video.source import VideoInfo, probe
 
-__all__ = ["Shaper", "VideoInfo", "VideoReader", "probe", "shapes", "yuv_planes"]
+__all__ = [
+    "DayTime",
+    "Feed",
+    "FileFeed",
+    "LiveFeed",
+    "Outage",
+    "Patience",
+    "Picture",
+    "Shaper",
+    "VideoInfo",
+    "VideoReader",
+    "probe",
+    "probe_live",
+    "shapes",
+    "yuv_planes",
+]

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import SourceError
+from stream.sources import masked
 
 PROBE_PACKETS = 1000  # packets looked through for a first picture: a clip cut between key pictures needs some
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
@@ -43,7 +44,7 @@ def probe(source: str) -> VideoInfo:
     with open_source(source) as container:
         stream = video_stream(container, source)
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-        return _describe(stream, container, _first_picture(container, stream, source))
+        return describe(stream, container, _first_picture(container, stream, source))
 
 
 def open_source(source: str) -> InputContainer:
@@ -62,9 +63,9 @@ def open_source(source: str) -> InputContainer:
     except (av.FFmpegError, OSError) as error:
         if is_url:
             fix = "check that the camera or server answers: address, port, user and password"
-            raise SourceError(source, f"expected a stream, got: {_reason(error)}", fix) from error
+            raise SourceError(masked(source), f"expected a stream, got: {reason_of(error)}", fix) from error
         fix = "give a file that a player can open; one cut off before its index was written must be repaired first"
-        raise SourceError(source, f"expected a video file, got something else ({_reason(error)})", fix) from error
+        raise SourceError(source, f"expected a video file, got something else ({reason_of(error)})", fix) from error
 
 
 def video_stream(container: InputContainer, source: str) -> VideoStream:
@@ -88,7 +89,7 @@ def _check_file(source: str) -> None:
         with path.open("rb") as file:
             empty = path.is_file() and not file.read(1)
     except OSError as error:
-        raise SourceError(source, f"cannot be read: {_reason(error)}", "check its permissions") from error
+        raise SourceError(source, f"cannot be read: {reason_of(error)}", "check its permissions") from error
     if empty:
         raise SourceError(source, "expected a video file, got an empty file", "check that it was copied completely")
 
@@ -105,12 +106,12 @@ def _first_picture(container: InputContainer, stream: VideoStream, source: str) 
             if count >= PROBE_PACKETS:
                 break
     except av.FFmpegError as error:
-        raise SourceError(source, f"reading failed before the first picture: {_reason(error)}") from error
+        raise SourceError(source, f"reading failed before the first picture: {reason_of(error)}") from error
     fix = "check that the file is complete and that a player shows it"
     raise SourceError(source, f"not one picture could be decoded from its {stream.codec_context.name} stream", fix)
 
 
-def _describe(stream: VideoStream, container: InputContainer, picture: VideoFrame) -> VideoInfo:
+def describe(stream: VideoStream, container: InputContainer, picture: VideoFrame) -> VideoInfo:
     turn = round(picture.rotation / 90) * 90 % 360
     width, height = (picture.height, picture.width) if turn % 180 else (picture.width, picture.height)
     duration_s = None
@@ -138,5 +139,6 @@ def _frame_rate(stream: VideoStream) -> float:
     return FALLBACK_FPS
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What went wrong in the system's own words; without the address, which may hold a password."""
     return getattr(error, "strerror", None) or str(error)

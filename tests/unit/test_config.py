@@ -11,10 +11,11 @@ import pytest
 from pydantic import BaseModel
 
 from stream.cameras import plan_camera
-from stream.config import CameraConfig, Config, DetectorConfig, OutputConfig, PlacementConfig, is_live
+from stream.config import CameraConfig, Config, DetectorConfig, OutputConfig, PlacementConfig
 from stream.config_file import load, override, parse
 from stream.errors import ConfigError
 from stream.settings import CountingSettings, TrackerSettings
+from stream.sources import is_live
 from stream.video import VideoInfo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,7 +217,8 @@ def test_a_camera_is_named_after_its_source_when_it_has_no_name(source: str, nam
 
 
 @pytest.mark.parametrize(
-    ("source", "live"), [("rtsp://cam/s", True), ("http://cam/s", True), ("a.mp4", False), ("file:///a.mp4", False)]
+    ("source", "live"),
+    [("rtsp://cam/s", True), ("http://cam/s", True), ("/dev/video0", True), ("a.mp4", False), ("file:///a.mp4", False)],
 )
 def test_only_addresses_of_cameras_are_live_when_asked(source: str, live: bool) -> None:
     assert is_live(source) is live

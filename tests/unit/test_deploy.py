@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.config import is_live
 from stream.config_file import load, parse
+from stream.sources import is_live
 from stream.transport.ring import RingSpec, SlotLayout
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,58 @@
+"""What the address of a source says: is it a file or a camera, and what of it may be shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+DEVICE = re.compile(r"/dev/video\d+")
+SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:pass|pwd|token|secret|key|auth)[^=&\s]*=)[^&\s'\"]*")
+PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935}  # of protocols over one TCP connection
+
+
+def is_url(source: str) -> bool:
+    return "://" in source and not source.startswith("file://")
+
+
+def is_device(source: str) -> bool:
+    """A camera at this machine: /dev/video0."""
+    return DEVICE.fullmatch(source) is not None
+
+
+def is_live(source: str) -> bool:
+    """True for a camera, False for a file."""
+    return is_url(source) or is_device(source)
+
+
+def comes_in_bursts(source: str) -> bool:
+    """HLS hands out some seconds of pictures at once: they wait for their turn instead of being skipped."""
+    return is_url(source) and urlsplit(source).path.endswith((".m3u8", ".m3u"))
+
+
+def masked(text: str) -> str:
+    """An address, or words around one, without user, password and tokens: everything up to the last @ is taken for
+    them, since a password may hold any sign."""
+    return SECRET.sub(r"\1***", re.sub(r"://[^\s?]*@", "://***@", text))
+
+
+def with_credentials(source: str, camera: str, environ: Mapping[str, str]) -> str:
+    """The address with the password of ROADTALLY_<CAMERA>_PASSWORD, and the user of ROADTALLY_<CAMERA>_USER, where
+    they are set. <CAMERA> is the camera's name in capitals, with _ for every sign that is no letter or digit."""
+    prefix = f"ROADTALLY_{re.sub('[^A-Z0-9]', '_', camera.upper())}"
+    password = environ.get(f"{prefix}_PASSWORD")
+    if password is None or not is_url(source):
+        return source
+    address = urlsplit(source)
+    old, _, host = address.netloc.rpartition("@")
+    user = environ.get(f"{prefix}_USER")
+    user = old.partition(":")[0] if user is None else quote(user, safe="")
+    return address._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def endpoint_of(source: str) -> tuple[str, int] | None:
+    """Host and port that must answer, for protocols over one TCP connection; None for others."""
+    address = urlsplit(source)
+    if address.scheme not in PORTS or not address.hostname:
+        return None
+    return address.hostname, address.port or PORTS[address.scheme]

@@ -1,0 +1,196 @@
+"""One attempt to read a camera, in a thread of its own, so that whoever waits for pictures never waits for a camera.
+
+FFmpeg's own deadlines end nearly every wait. What they cannot end (a name server, a driver, a disk that is gone) only
+stops this thread: it is left behind, and ends by itself when its call returns.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import cast
+
+import av
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stream.errors import SourceError
+from stream.sources import endpoint_of, is_device, masked
+from stream.video.source import VideoInfo, describe, reason_of, video_stream
+
+REACH_S = 2.0  # for a camera to answer at all; asked for anew soon, so that one that comes back is met soon
+LOOK_S = 0.2  # how often a thread that waits for room looks whether it was left behind
+WALLCLOCK = struct.Struct("<q")  # AVProducerReferenceTime: microseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a camera may take: to be opened and give a first picture (it comes with the next key picture, which may
+    be ten seconds away), and from one picture to the next."""
+
+    open_s: float = 15.0
+    picture_s: float = 5.0
+
+    @classmethod
+    def of(cls, timeout_s: float) -> Patience:
+        """From one figure: seconds between two pictures."""
+        return cls(3 * timeout_s, timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """index: of the picture in its connection; raw_s: its stamp; utc_s: what the camera says its time is."""
+
+    index: int
+    frame: VideoFrame
+    raw_s: float | None
+    arrived_ns: int
+    utc_s: float | None
+
+
+class Connection:
+    """Reads and decodes from its making until something ends it. Keeps the newest `keep` pictures, or, where `waits`,
+    reads no further until there is room."""
+
+    def __init__(
+        self, source: str, patience: Patience, keep: int, *, waits: bool = False, analyse_s: float = 0.2
+    ) -> None:
+        """analyse_s: of the stream, that is looked through for its frame rate before the first picture."""
+        self.decoded = self.dropped = self.damaged = 0
+        self.info: VideoInfo | None = None  # known with the first picture
+        self.ended: str | None = None  # why
+        self._source, self._patience, self._analyse_s = source, patience, analyse_s
+        self._keep, self._waits = keep, waits
+        self._arrived: deque[Arrived] = deque()
+        self._condition = threading.Condition()
+        self._abandoned = False
+        self._alive_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"camera {masked(source)}", daemon=True)
+        self._thread.start()
+
+    def take(self, wait_s: float) -> Arrived | None:
+        """The next picture; None when none comes in time."""
+        with self._condition:
+            if not self._arrived and self.ended is None:
+                self._condition.wait(wait_s)
+            if not self._arrived:
+                return None
+            self._alive_s = time.monotonic()
+            self._condition.notify_all()
+            return self._arrived.popleft()
+
+    def overdue(self, grace_s: float) -> str | None:
+        """What is wrong if nothing came for longer than patience allows and this grace; else None."""
+        silent_s = time.monotonic() - self._alive_s
+        if self.ended is not None or silent_s <= grace_s + (
+            self._patience.picture_s if self.decoded else self._patience.open_s
+        ):
+            return None
+        return f"no picture for {silent_s:.1f} s"
+
+    def abandon(self) -> int:
+        """Never look at it again; returns how many of its pictures nobody has taken."""
+        with self._condition:
+            self._abandoned = True
+            left = len(self._arrived)
+            self._arrived.clear()
+            self._condition.notify_all()
+            return left
+
+    def is_stuck(self, wait_s: float = 0) -> bool:
+        """Whether its thread has not ended after this wait."""
+        self._thread.join(wait_s)
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._read()
+            why = "the stream ended"
+        except SourceError as error:
+            why = error.what
+        except (av.FFmpegError, OSError, ValueError) as error:
+            why = reason_of(error)
+        except Exception as error:  # whatever it is, the camera is tried again and the reason is told
+            why = f"unexpected {type(error).__name__}: {error}"
+        with self._condition:
+            self.ended = masked(why)
+            self._condition.notify_all()
+
+    def _read(self) -> None:
+        _reach(self._source)
+        with open_live(self._source, self._patience, self._analyse_s) as container:
+            stream = video_stream(container, self._source)
+            stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+            stream.codec_context.flags |= Flags.copy_opaque  # a picture remembers the packet that it came with
+            seen_key = False
+            for packet in container.demux(stream):
+                if self._abandoned:
+                    return
+                seen_key = seen_key or packet.is_keyframe
+                if seen_key:  # what comes before cannot be decoded whole
+                    self._decode(packet, container, stream)
+
+    def _decode(self, packet: Packet, container: InputContainer, stream: VideoStream) -> None:
+        packet.opaque = time.monotonic_ns(), _utc_s(packet)
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            self.damaged += 1
+            return
+        for frame in frames:
+            if self.info is None:
+                self.info = describe(stream, container, frame)
+            self._put(frame)
+
+    def _put(self, frame: VideoFrame) -> None:
+        of_packet = cast(tuple[int, float | None] | None, frame.opaque)
+        arrived_ns, utc_s = of_packet or (time.monotonic_ns(), None)
+        raw_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+        self.damaged += frame.is_corrupt
+        with self._condition:
+            self._alive_s = time.monotonic()
+            while self._waits and len(self._arrived) >= self._keep and not self._abandoned:
+                self._condition.wait(LOOK_S)
+            if self._abandoned:
+                return  # nobody counts it any more
+            if len(self._arrived) >= self._keep:
+                self._arrived.popleft()
+                self.dropped += 1
+            self._arrived.append(Arrived(self.decoded, frame, raw_s, arrived_ns, utc_s))
+            self.decoded += 1
+            self._condition.notify_all()
+
+
+def open_live(source: str, patience: Patience, analyse_s: float) -> InputContainer:
+    """The opened container of a camera; the caller closes it. Raises av.FFmpegError, OSError."""
+    options = {"analyzeduration": str(round(analyse_s * 1e6))}
+    if source.startswith("rtsp"):
+        options |= {"rtsp_transport": "tcp", "timeout": str(round(patience.picture_s * 1e6))}
+    device = "video4linux2" if is_device(source) else None
+    return av.open(source, format=device, options=options, timeout=(patience.open_s, patience.picture_s))
+
+
+def _reach(source: str) -> None:
+    """See soon whether anybody answers there. FFmpeg alone would wait as long as for a slow camera."""
+    endpoint = endpoint_of(source)
+    if endpoint is None:
+        return
+    try:
+        socket.create_connection(endpoint, REACH_S).close()
+    except OSError as error:
+        why = "nothing answers" if isinstance(error, TimeoutError) else reason_of(error)
+        raise SourceError(masked(source), f"{endpoint[0]}:{endpoint[1]}: {why}", "is the camera on?") from error
+
+
+def _utc_s(packet: Packet) -> float | None:
+    """The time of day in a packet: FFmpeg derives it from the camera's RTCP sender reports, once one has come."""
+    if not packet.has_sidedata("prft"):
+        return None
+    return float(WALLCLOCK.unpack_from(bytes(packet.get_sidedata("prft")))[0] / 1e6)

@@ -1,0 +1,116 @@
+"""Where pictures come from, whether file or camera: what the decoder sees of them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from av.video.frame import VideoFrame
+
+from stream.video.live_clock import TimeSource
+from stream.video.reader import VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """seq: dense over all decoded pictures, also those that were skipped; captured_ns: as in Frame."""
+
+    seq: int
+    frame: VideoFrame
+    pts_s: float
+    captured_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The camera was not seen; to_s None: and still is not. Fields as in stream.messages.Gap."""
+
+    from_s: float
+    to_s: float | None
+    from_utc_s: float
+    to_utc_s: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayTime:
+    """Fields as in stream.messages.Clock."""
+
+    pts_s: float
+    utc_s: float
+    source: TimeSource
+
+
+class Feed(Protocol):
+    """Pictures in order. `take` never blocks longer than wait_s plus, for a file, one picture."""
+
+    ended: bool
+    skipped: Counter[str]  # pictures that take() will never give, by reason
+    reconnects: int
+
+    @property
+    def decoded(self) -> int:
+        """Pictures so far."""
+        ...
+
+    def take(self, wait_s: float) -> Picture | Outage | DayTime | None:
+        """What comes next; None when nothing came in time, or when the feed has ended. Raises SourceError."""
+        ...
+
+    def stop(self) -> None:
+        """End with the pictures decoded so far."""
+        ...
+
+    def close(self) -> None: ...
+
+    @property
+    def problems(self) -> list[str]:
+        """What was lost, one line each."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired without a loss, one line each."""
+        ...
+
+
+class FileFeed:
+    """The pictures of a file, none skipped."""
+
+    reconnects = 0
+
+    def __init__(self, source: str) -> None:
+        self._reader = VideoReader(source)
+        self._pictures = iter(self._reader)
+        self.ended = False
+        self._decoded = 0
+        self.skipped: Counter[str] = Counter()
+
+    def take(self, wait_s: float) -> Picture | None:
+        del wait_s
+        frame, pts_s = next(self._pictures, (None, 0.0))
+        if frame is None:
+            self.ended = True
+            return None
+        self._decoded += 1
+        return Picture(self._decoded - 1, frame, pts_s, time.monotonic_ns())
+
+    def stop(self) -> None:
+        self._pictures = iter(())
+
+    def close(self) -> None:
+        self._reader.close()
+
+    @property
+    def decoded(self) -> int:
+        return self._decoded
+
+    @property
+    def problems(self) -> list[str]:
+        return self._reader.problems
+
+    @property
+    def notes(self) -> list[str]:
+        return self._reader.notes
