@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from stream.commands.run import Lines, Out
 
 if TYPE_CHECKING:
+    from stream.audit.estimate import Estimate
     from stream.reports.report import Findings
     from stream.reports.times import Axis
 
@@ -79,7 +81,7 @@ def report(
     else:
         crossings = stored_crossings(folder)
     findings = make_report(folder, lanes, crossings, axis, make_folder(out or folder / "report"))
-    _show_findings(findings, axis)
+    _show_findings(findings)
 
 
 def audit(
@@ -90,8 +92,14 @@ def audit(
     corrections: Annotated[
         Path | None, typer.Option("--corrections", help="A file that such a page saved: go on with it.")
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, help="So many strips, drawn at random."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same strips.")] = 7,
 ) -> None:
     """One page with the audit strips and a picture of each crossing, to check the counts by eye."""
+    from stream.audit.estimate import estimate
     from stream.audit.page import PAGE, find_strips, write_page
     from stream.corrections import read_corrections
     from stream.display import console
@@ -99,15 +107,39 @@ def audit(
     from stream.summary import stored_crossings
 
     entered = read_corrections(corrections) if corrections else []
-    strips = find_strips(lanes_of(folder, stored_config(folder)), stored_crossings(folder))
+    crossings = stored_crossings(folder)
+    estimates = estimate(crossings, entered) if entered else []
+    strips = find_strips(lanes_of(folder, stored_config(folder)), crossings)
+    if sample is not None and sample < len(strips):
+        drawn = random.Random(seed).sample(range(len(strips)), sample)
+        strips = [strips[k] for k in sorted(drawn)]
     path = write_page(folder, strips, entered, out or folder / PAGE)
     counted = sum(len(strip.crossings) for strip in strips)
+    if estimates:
+        _show_estimates(estimates)
     size = path.stat().st_size / 2**20
     console.print(f"{len(strips)} strips, {counted} crossings, {size:.1f} MiB", highlight=False)
     console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 
-def _show_findings(findings: Findings, axis: Axis) -> None:
+def _show_estimates(estimates: list[Estimate]) -> None:
+    from rich.table import Table
+
+    from stream.display import console
+
+    table = Table(title="counts as corrected, with 95 % confidence", title_justify="left")
+    for heading in ("camera", "line", "direction"):
+        table.add_column(heading)
+    for heading in ("counted", "of it checked", "missed", "extra", "count", "from", "to"):
+        table.add_column(heading, justify="right")
+    for row in estimates:
+        found = (row.counted, row.checked, row.missed, row.extra)
+        bounds = ("–" if value is None else f"{value:.1f}" for value in (row.count, row.low, row.high))
+        table.add_row(row.camera, row.line, row.direction, *(str(number) for number in found), *bounds)
+    console.print(table)
+
+
+def _show_findings(findings: Findings) -> None:
     from rich.table import Table
 
     from stream.display import console
@@ -120,7 +152,7 @@ def _show_findings(findings: Findings, axis: Axis) -> None:
     for peak in findings.peaks:
         cells = (
             None if peak.heavy_share is None else f"{peak.heavy_share:.1%}",
-            None if peak.peak_start_s is None else axis.label(peak.peak_start_s),
+            None if peak.peak_start_s is None else findings.axis.label(peak.peak_start_s),
             None if peak.peak_vehicles is None else str(peak.peak_vehicles),
             None if peak.peak_hour_factor is None else f"{peak.peak_hour_factor:.3f}",
         )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from stream.messages import Clock
+
 GAP_S = 1.0  # between two frames: longer ones are time that nobody observed
 GAP_FRAMES = 5.0  # a slow camera is no gap: its frames may be so many of its usual intervals apart
 HOUR_S = 3600.0
@@ -41,6 +43,13 @@ class Axis(msgspec.Struct, frozen=True):
                 "%H:%M" if self.bin_s >= 60 else "%H:%M:%S"
             )
         return str(datetime.timedelta(seconds=round(pts_s)))
+
+
+def utc_of(times_s: np.ndarray, clocks: Sequence[Clock]) -> np.ndarray:
+    """Seconds since 1970 of pts, by the clocks of one camera in order: one or more."""
+    from_s, utc_s = (np.array([getattr(clock, name) for clock in clocks]) for name in ("pts_s", "utc_s"))
+    k = np.clip(np.searchsorted(from_s, times_s, side="right") - 1, 0, None)
+    return utc_s[k] + times_s - from_s[k]
 
 
 def observed_spans(times_s: Sequence[np.ndarray]) -> np.ndarray:

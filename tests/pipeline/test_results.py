@@ -65,14 +65,30 @@ def test_other_lines_are_reported_when_they_are_drawn_afterwards(folder: Path, t
 
 def test_the_page_holds_every_crossing_with_its_picture_when_a_run_is_audited(folder: Path) -> None:
     (folder / "found.csv").write_text(
-        "camera,line,verdict,pts_s,until_s,direction,class,track_id\nroad,A,missed,1.5,,in,bus,\n"
+        "camera,line,verdict,pts_s,until_s,direction,class,track_id\n"
+        "road,A,missed,1.5,,in,bus,\nroad,A,checked,0,900,,,\n"
     )
-    assert "1 strips, 3 crossings" in invoke("audit", folder, "--corrections", folder / "found.csv")
+    output = invoke("audit", folder, "--corrections", folder / "found.csv")
+    assert "1 strips, 3 crossings" in output
+    assert re.search(r"in +│ +2 │ +2 │ +1 │ +0 │ +3.0 │ +3.0 │ +3.0", output)
     page = (folder / "audit.html").read_text()
     assert page.count('"frame":"data:image/jpeg;base64,/9j/') == 3
     assert page.count('"image":"data:image/jpeg;base64,/9j/') == 1
     assert '"verdict":"missed"' in page
     assert not re.findall(r"https?://", page)
+
+
+def test_a_random_part_is_audited_when_there_are_many_strips(folder: Path, tmp_path: Path) -> None:
+    (strip,) = (folder / "strips").glob("*.png")
+    more = [strip.with_name(f"1_A_{minute:05d}min.png") for minute in (15, 30, 45)]
+    for path in more:
+        path.write_bytes(strip.read_bytes())
+    pages = [tmp_path / name for name in ("a.html", "b.html")]
+    for page in pages:
+        assert "2 strips" in invoke("audit", folder, "--sample", 2, "--out", page)
+    assert pages[0].read_text() == pages[1].read_text()
+    for path in more:
+        path.unlink()
 
 
 @pytest.mark.parametrize("minutes", [0, 7, 90, -15])

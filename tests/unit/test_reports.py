@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.messages import LABELS, Crossing
+from stream.messages import LABELS, Clock, Crossing
 from stream.reports.bins import Peak, count_bins, peaks
 from stream.reports.tables import bins_table, write_tables
-from stream.reports.times import Axis, observed_s, observed_spans
+from stream.reports.times import Axis, observed_s, observed_spans, utc_of
 from stream.scene import Line, Scene
 
 SCENE = Scene("cam", 640, 360, (Line("A", 0, 180, 640, 180), Line("B", 0, 90, 640, 90)))
@@ -113,3 +113,8 @@ def test_no_crossing_is_lost_when_counted_into_bins(rows: list[tuple[float, str,
     others = [msgspec.structs.replace(c, camera="other") for c in crossings]
     bins = count_bins(SCENE, crossings + others, np.array([(0.0, 600.0)]), QUARTER)
     assert bins.count.sum() == len(crossings)
+
+
+def test_pts_become_times_of_day_when_a_camera_told_its_clock_twice() -> None:
+    clocks = [Clock("cam", 0, 0.0, 1000.0, "arrival"), Clock("cam", 0, 60.0, 1060.5, "rtcp")]
+    assert utc_of(np.array([-1.0, 0.0, 59.0, 60.0, 100.0]), clocks).tolist() == [999.0, 1000.0, 1059.0, 1060.5, 1100.5]
