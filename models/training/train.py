@@ -115,8 +115,8 @@ def _train(settings: TrainSettings, tell: Tell) -> YOLOX:
             tell(_score(settings, run))
             scored = run.elapsed_s
     save(run, settings.out)
-    tell(_score(settings, run))
     write_weights(run.averaged, settings.out / WEIGHTS, {"steps": str(run.step)})
+    tell(_score(settings, run))
     return run.averaged
 
 
