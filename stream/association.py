@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.geometry import area, intersection
-
 RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
+PART_SHARE = 0.7  # of a box that lies in one of the same group: a part of that vehicle, its cab or its load
 PERSON, TWO_WHEELER, VEHICLE = 0, 1, 2
 GROUP = np.array([PERSON, TWO_WHEELER, VEHICLE, TWO_WHEELER, VEHICLE, VEHICLE])  # of each of messages.LABELS
 
@@ -54,6 +53,13 @@ def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray) -> np
     shared = sides[0] * sides[1]
     a_sides, b_sides = a_box[2:] - a_box[:2] + twice, b_box[2:] - b_box[:2] + twice
     return shared / (a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1] - shared)
+
+
+def shape_iou(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
+    """IoU of box pairs (4, P) and (4, P) if their centres were the same -> (P,): how alike their sizes are."""
+    a_sides, b_sides = a_box[2:] - a_box[:2], b_box[2:] - b_box[:2]
+    shared = np.minimum(a_sides, b_sides).prod(axis=0)
+    return shared / (a_sides.prod(axis=0) + b_sides.prod(axis=0) - shared)
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
@@ -123,13 +129,18 @@ def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
 
 def doubles(
     a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
-) -> np.ndarray:
-    """Whether a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,) -> bool (A, B).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (i, j) where a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,).
 
-    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a person on a two-wheeler.
+    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a inside b, or a person on a
+    two-wheeler.
     """
-    shared = intersection(a_box.T, b_box.T)
-    a_area, b_area = area(a_box.T)[:, None], area(b_box.T)[None, :]
-    same = (GROUP[a_label][:, None] == GROUP[b_label]) & (shared >= least_iou * (a_area + b_area - shared))
-    rides = (a_label == 0)[:, None] & (GROUP[b_label] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
-    return same | rides
+    i, j = near_pairs(a_box, np.zeros(a_box.shape[1]), b_box)
+    a, b = a_box[:, i], b_box[:, j]
+    shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod(axis=0)
+    a_area, b_area = (a[2:] - a[:2]).prod(axis=0), (b[2:] - b[:2]).prod(axis=0)
+    same = GROUP[a_label[i]] == GROUP[b_label[j]]
+    same &= (shared >= least_iou * (a_area + b_area - shared)) | (shared >= PART_SHARE * a_area)
+    rides = (a_label[i] == PERSON) & (GROUP[b_label[j]] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
+    found = same | rides
+    return i[found], j[found]

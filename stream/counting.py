@@ -129,7 +129,10 @@ class Counter:
             self._passed[line, int(self._id[k])] = self._passing(line, k, sign, place, moment)
 
     def _on_line(self, line: int, k: int, place: np.ndarray) -> bool:
-        return self._lines.beyond(line, place) <= self.settings.end_tolerance * math.sqrt(self._table[SIZE, k].prod())
+        """Whether a place on the endless line is on the line; its ends are tolerant unless another line goes on there."""
+        tolerance = self.settings.end_tolerance * math.sqrt(self._table[SIZE, k].prod())
+        beyond = self._lines.beyond(line, place)
+        return beyond <= 0 or (beyond <= tolerance and not self._lines.continued(line, place, tolerance))
 
     def _passing(self, line: int, k: int, sign: int, place: np.ndarray, moment: tuple[float, float]) -> Passing:
         x, y = place
@@ -226,12 +229,18 @@ class Counter:
                     self._crossed(k, self._passing(line, k, sign, place, self._moment(k, t[FIRST_S, k] - earlier_s)))
 
     def _crossed(self, k: int, passing: Passing) -> None:
-        (self._certain if self._table[CONFIRMED, k] else self._on_trial).append(passing)
+        (self._certain if self._proven()[k] else self._on_trial).append(passing)
+
+    def _proven(self) -> np.ndarray:
+        """Whether a track is confirmed and has gone far enough to be no standing thing: bool (N,)."""
+        t = self._table
+        way = t[ANCHOR] - t[FIRST]
+        return (t[CONFIRMED] > 0) & (way[0] ** 2 + way[1] ** 2 >= self.settings.travel**2 * t[SIZE].prod(axis=0))
 
     def _emit(self, now_s: float) -> tuple[Crossing, ...]:
         """The crossings that are certain, each vehicle once."""
         if self._on_trial:
-            confirmed = set(self._id[self._table[CONFIRMED] > 0].tolist())
+            confirmed = set(self._id[self._proven()].tolist())
             self._certain += [passing for passing in self._on_trial if passing.track_id in confirmed]
             self._on_trial = [passing for passing in self._on_trial if passing.track_id not in confirmed]
         if not self._certain:

@@ -35,6 +35,12 @@ class LineSet:
         at = float((xy - self._start[line]) @ self._along[line])
         return max(-at, at - float(self.length_px[line]))
 
+    def continued(self, line: int, xy: np.ndarray, tolerance_px: float) -> bool:
+        """Whether a point (2,) beyond the end of the line lies on another one of nearly the same direction."""
+        parallel = np.abs(self._along @ self._along[line]) > 0.9
+        near = np.abs(self.distance(xy[:, None])[:, 0]) <= tolerance_px
+        return any(other != line and self.beyond(int(other), xy) <= 0 for other in np.flatnonzero(parallel & near))
+
 
 def check_line(line: Line, scene: Scene) -> str | None:
     """Why the line cannot be crossed in this picture, or None when it can."""

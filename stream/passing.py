@@ -54,4 +54,4 @@ def _covers(a: Passing, b: Passing, least_iou: float) -> bool:
     wait_s = b.pts_s - a.pts_s
     moved = np.array(a.box) + wait_s * np.array(a.velocity * 2)
     label_a, label_b = np.array([a.label]), np.array([b.label])
-    return bool(doubles(moved[:, None], label_a, np.array(b.box)[:, None], label_b, least_iou)[0, 0])
+    return len(doubles(moved[:, None], label_a, np.array(b.box)[:, None], label_b, least_iou)[0]) > 0

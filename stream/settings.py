@@ -16,6 +16,7 @@ Variant = Literal["default", "sort", "bytetrack", "ocsort"]
 _PLAIN: dict[str, object] = {
     "buffer_sigmas": 0.0,
     "class_aware": False,
+    "shape": 0.0,
     "momentum": 0.0,
     "recover": False,
     "reupdate": False,
@@ -51,6 +52,8 @@ class TrackerSettings(BaseModel):
         description="Boxes grow by this many standard deviations of the predicted place before IoU; 0: plain IoU.",
     )
     buffer_limit: float = Field(0.7, ge=0, description="Boxes never grow by more than this, in box heights.")
+    shape: float = Field(0.3, ge=0, le=1, description="Weight of the likeness of box sizes in the association.")
+    growth_memory_s: float = Field(0.2, gt=0, description="An unseen box stops to grow or shrink within this, seconds.")
     class_aware: bool = Field(True, description="A person never becomes a truck; car, bus and truck may flicker.")
     momentum: float = Field(0.2, ge=0, le=1, description="Weight of the direction of motion where tracks compete.")
     recover: bool = Field(
@@ -61,7 +64,7 @@ class TrackerSettings(BaseModel):
     )
     confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
     confirm_evidence: float = Field(
-        1.0, ge=0, description="Sum of detection scores that a track needs to be confirmed."
+        1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
     coast_s: float = Field(1.2, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
@@ -70,6 +73,9 @@ class TrackerSettings(BaseModel):
     )
     duplicate_iou: float = Field(
         0.55, gt=0, le=1, description="No birth on a detection that overlaps a seen track so much."
+    )
+    double_iou: float = Field(
+        0.4, gt=0, le=1, description="A weak detection that overlaps a confident one so much is ignored."
     )
     box_noise: float = Field(0.05, gt=0, description="Standard deviation of a detected box, in box heights.")
     place_noise: float = Field(1.5, gt=0, description="Change of velocity in one second, box heights per second.")
@@ -101,6 +107,7 @@ class CountingSettings(BaseModel):
     margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
     end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
+    travel: float = Field(1.0, ge=0, description="A track must have gone this share of its box size to be counted.")
     bridge_s: float = Field(
         0.5, ge=0, description="A track born behind or lost before the line is prolonged by so much, seconds."
     )

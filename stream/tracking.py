@@ -8,6 +8,8 @@ correction after a gap follow the observations rather than the prediction (Cao e
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 
@@ -89,6 +91,7 @@ class Tracker:
             s = self.settings
             height = mean[0, 1, 1]
             kalman.predict(mean, cov, dt_s, np.array([[s.place_noise**2], [s.size_noise**2]]) * (height * height))
+            mean[1, 1, :, self._table[MISSES] > 0] *= math.exp(-dt_s / s.growth_memory_s)
             np.maximum(mean[0, 1], 1.0, out=mean[0, 1])  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
@@ -112,7 +115,18 @@ class Tracker:
         sound = (box[2:] > box[:2]).all(axis=0) & (np.abs(box) < 1e6).all(axis=0)  # false for NaN and infinity as well
         keep = sound & (detections.score >= self.settings.weak_score)
         self.rejected += int(np.count_nonzero(~sound))
-        return box[:, keep], detections.score[keep].astype(np.float64), detections.label[keep].astype(np.intp)
+        box, score, label = (
+            box[:, keep],
+            detections.score[keep].astype(np.float64),
+            detections.label[keep].astype(np.intp),
+        )
+        weak = score < self.settings.confident_score
+        if weak.any() and not weak.all():
+            i, _ = association.doubles(box[:, weak], label[weak], box[:, ~weak], label[~weak], self.settings.double_iou)
+            keep = np.ones(len(score), bool)
+            keep[np.flatnonzero(weak)[i]] = False
+            box, score, label = box[:, keep], score[keep], label[keep]
+        return box, score, label
 
     def _associate(self, box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Indices of the tracks and of the detections that belong together."""
@@ -126,6 +140,8 @@ class Tracker:
         buffer = np.minimum(s.buffer_sigmas * np.sqrt(cov[0, 0]), s.buffer_limit * mean[0, 1, 1])
         i, j = association.near_pairs(corner, 2 * buffer, box)
         worth = association.buffered_iou(corner[:, i], box[:, j], buffer[i]) - s.gate
+        if s.shape:
+            worth -= s.shape * (1 - association.shape_iou(corner[:, i], box[:, j]))
         if s.class_aware:
             worth -= association.flicker_cost(t[VOTES].argmax(axis=0)[i], label[j])
         possible = worth > 0
@@ -198,7 +214,7 @@ class Tracker:
         rows[SEEN_BOX] = observed.reshape(4, -1)
         rows[VOTES][label, np.arange(len(i))] += score
         rows[SEEN_S], rows[SCORE], rows[MISSES] = pts_s, score, 0
-        rows[EVIDENCE] += score
+        rows[EVIDENCE] += np.where(score >= s.confident_score, score, 0.0)
         rows[HITS] += 1
         rows[CONFIRMED] = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence) | (
             rows[CONFIRMED] > 0
@@ -213,10 +229,11 @@ class Tracker:
         seen = self._table[MISSES] == 0
         mean = self._belief()[0][0][..., seen]
         others = np.concatenate([np.concatenate([mean[0] - mean[1] / 2, mean[0] + mean[1] / 2]), box], axis=1)
-        doubled = association.doubles(box, label, others, np.concatenate([self._label()[seen], label]), s.duplicate_iou)
-        n = len(score)
-        doubled[:, -n:] &= np.tri(n, k=-1, dtype=bool)  # among newborns the more certain stays
-        keep = ~doubled.any(axis=1)
+        labels = np.concatenate([self._label()[seen], label])
+        i, j = association.doubles(box, label, others, labels, s.duplicate_iou)
+        newborn = j - (len(labels) - len(label))
+        keep = np.ones(len(label), bool)
+        keep[i[newborn < i]] = False  # among newborns the more certain stays
         box, score, label = box[:, keep], score[keep], label[keep]
         n = len(score)
         size = box[2:] - box[:2]
