@@ -25,7 +25,7 @@ from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
-from stream.sinks.segments import SEGMENTS
+from stream.sinks.segments import RECORDINGS, SEGMENTS
 from stream.sinks.strips import STRIPS
 from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
@@ -39,7 +39,7 @@ from stream.transport.addresses import IpcAddresses, TcpAddresses
 from stream.video import Patience, VideoInfo, probe, probe_live
 
 RUN = "run.json"
-OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, BACKGROUND, STRIPS)
+OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BACKGROUND, STRIPS)
 MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
 OWN_FILES = (f"{STORE}*", CROSSINGS, RUN, TRAJECTORIES.replace(".", "*."), *OF_CAMERA, *MADE_LATER)
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,25 +14,47 @@ from av.video.frame import VideoFrame
 
 from stream.errors import SourceError
 from stream.messages import Crossing
+from stream.sinks.segments import RECORDINGS
+from stream.sinks.video import VIDEO
 
 SHARE = 0.34  # of the picture's width that is shown around a crossing
 WIDTH_PX, QUALITY = 240, 70
 SEEK_S = 3.0  # farther ahead than this it is quicker to jump to a key frame; there is one a second
 
 
-def crossing_frames(video: Path, crossings: Sequence[Crossing]) -> Iterator[tuple[Crossing, bytes]]:
-    """Each crossing, in order of time, with a JPEG of its surroundings; those beyond the video's end are left out.
+def crossing_frames(folder: Path, crossings: Sequence[Crossing]) -> Iterator[tuple[Crossing, bytes]]:
+    """Each crossing of one camera with a JPEG of its surroundings, from the annotated video in its folder, or from the
+    files into which a live camera's is cut. Those that no video shows are left out.
 
-    Raises SourceError where the video cannot be read.
+    Raises SourceError where a video cannot be read.
     """
+    videos = _videos(folder)
+    for k, (video, began_s) in enumerate(videos):
+        until_s = videos[k + 1][1] if k + 1 < len(videos) else math.inf
+        inside = [crossing for crossing in crossings if began_s <= crossing.pts_s < until_s]
+        if inside and video.exists():
+            yield from _frames_of(video, began_s, sorted(inside, key=lambda c: c.pts_s))
+
+
+def _videos(folder: Path) -> list[tuple[Path, float]]:
+    """The videos of a run and the pts at which the time of each begins, in order."""
+    index = folder / RECORDINGS
+    if not index.exists():
+        return [(folder / VIDEO, 0.0)]
+    with index.open(newline="", encoding="utf-8") as file:
+        return [(folder / name, float(began_s)) for name, began_s in csv.reader(file)]
+
+
+def _frames_of(video: Path, began_s: float, crossings: Sequence[Crossing]) -> Iterator[tuple[Crossing, bytes]]:
     try:
         with av.open(str(video)) as container:
             pictures = _pictures(container)
             at_s, picture = next(pictures, (0.0, None))
-            for crossing in sorted(crossings, key=lambda c: c.pts_s):
-                if crossing.pts_s - at_s > SEEK_S:
-                    container.seek(int(crossing.pts_s * av.time_base), backward=True)
-                while picture is not None and at_s < crossing.pts_s - 1e-4:
+            for crossing in crossings:
+                wanted_s = crossing.pts_s - began_s
+                if wanted_s - at_s > SEEK_S:
+                    container.seek(int(wanted_s * av.time_base), backward=True)
+                while picture is not None and at_s < wanted_s - 1e-4:
                     at_s, picture = next(pictures, (at_s, None))
                 if picture is None:
                     return

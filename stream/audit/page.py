@@ -20,7 +20,6 @@ from stream.messages import LABELS, Crossing
 from stream.replay import Lane
 from stream.scene import Line, Scene
 from stream.sinks.strips import STRIPS
-from stream.sinks.video import VIDEO
 from stream.strips import (
     COLUMNS_A_S,
     GAP_PX,
@@ -96,10 +95,9 @@ def _frames(strips: Sequence[Strip]) -> dict[str, str]:
     frames = {}
     for camera in dict.fromkeys(strip.scene.camera for strip in strips):
         mine = [strip for strip in strips if strip.scene.camera == camera]
-        video = mine[0].path.parent.parent / VIDEO
-        if video.exists():
-            crossings = [crossing for strip in mine for crossing in strip.crossings]
-            frames.update({c.key: _uri("jpeg", jpeg) for c, jpeg in crossing_frames(video, crossings)})
+        crossings = [crossing for strip in mine for crossing in strip.crossings]
+        found = crossing_frames(mine[0].path.parent.parent, crossings)
+        frames.update({crossing.key: _uri("jpeg", jpeg) for crossing, jpeg in found})
     return frames
 
 

@@ -16,6 +16,7 @@ from stream.messages import Clock, Counted, EndOfStream, Gap
 from stream.sinks.video import AnnotatedVideo
 
 SEGMENTS = "annotated-*.mp4"
+RECORDINGS = "recordings.csv"  # of this run: file, pts at which its time begins
 NAME = "annotated-%Y%m%dT%H%M%SZ.mp4"  # UTC, of the first picture
 SYNC_S = 0.4  # between two looks whether the disk has what was written
 FRAGMENT_S = 0.5  # with SYNC_S: a power cut costs less than a second
@@ -71,6 +72,8 @@ class Segments:
         self._began_s = counted.frame.pts_s
         self._video = AnnotatedVideo(path, camera.scene, camera.info.fps, camera.info.matrix, fragment_s=FRAGMENT_S)
         try:
+            with (self._folder / RECORDINGS).open("a", encoding="utf-8") as index:
+                index.write(f"{path.name},{self._began_s!r}\n")
             for old in outdated(_listed(self._folder, path), self._keep, time.time()):
                 old.unlink(missing_ok=True)
         except OSError as error:
