@@ -85,9 +85,12 @@ class _Supervisor:
         self._outcome.values = self._merged()
 
     def _busy(self) -> bool:
-        if self._leave_by_s is not None and time.monotonic() > self._leave_by_s:
-            return False
-        return any(name not in self._done for name in self._work)
+        wanted = [name for name in self._work if name not in self._done]
+        if self._leave_by_s is None:
+            return bool(wanted)
+        # told to leave now, a worker that was not yet at work goes without a last word
+        gone = {name for name, process in self._processes.items() if process.exitcode is not None}
+        return time.monotonic() < self._leave_by_s and any(name not in gone for name in wanted)
 
     def _start(self, name: str) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
