@@ -52,6 +52,10 @@ def same_vehicle(a: Passing, b: Passing, least_iou: float) -> bool:
 def _covers(a: Passing, b: Passing, least_iou: float) -> bool:
     """Whether a's box, moved to the moment of b, is a double of b's box."""
     wait_s = b.pts_s - a.pts_s
-    moved = np.array(a.box) + wait_s * np.array(a.velocity * 2)
+    dx, dy = wait_s * a.velocity[0], wait_s * a.velocity[1]
+    left, top, right, bottom = a.box
+    if left + dx > b.box[2] or right + dx < b.box[0] or top + dy > b.box[3] or bottom + dy < b.box[1]:
+        return False  # most are far apart, and doubles() is made for many boxes at a time
+    moved = np.array((left + dx, top + dy, right + dx, bottom + dy))
     label_a, label_b = np.array([a.label]), np.array([b.label])
     return len(doubles(moved[:, None], label_a, np.array(b.box)[:, None], label_b, least_iou)[0]) > 0
