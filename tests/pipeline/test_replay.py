@@ -8,9 +8,11 @@ import pytest
 
 from stream.errors import ConfigError, SourceError
 from stream.replay import lanes_of, line_changes, recount, stored_config
-from stream.store import Store
+from stream.summary import stored_crossings
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
+
+CLIP = Path(__file__).resolve().parents[2] / "../shared/clips/motorway_two_carriageways.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_crossings_are_equal_in_every_field_when_lines_are_the_runs_own(folder: Path) -> None:
     config = stored_config(folder)
     again = [recount(lane, config.counting) for lane in lanes_of(folder, config)]
-    store = Store(folder / "events.sqlite")
-    stored = store.crossings()
-    store.close()
+    stored = stored_crossings(folder)
     assert {c.camera for c in stored} == {"north", "south"}
     assert sorted((c for one in again for c in one.crossings), key=lambda c: c.key) == sorted(
         stored, key=lambda c: c.key
@@ -58,3 +58,15 @@ def test_the_folder_is_named_when_it_is_of_no_run(tmp_path: Path, folder: Path) 
         stored_config(tmp_path)
     with pytest.raises(SourceError, match="holds no trajectories"):
         lanes_of(tmp_path, stored_config(folder))
+
+
+@pytest.mark.skipif(not CLIP.exists(), reason="the real clips are not here")
+def test_crossings_are_equal_when_tracks_are_as_messy_as_on_a_real_road(tmp_path: Path) -> None:
+    raw = configure([CLIP], tmp_path, placement={"mode": "inline"})
+    raw["cameras"][0]["lines"] = {"A": [0.1, 0.5, 0.9, 0.5], "B": [0.5, 0.1, 0.5, 0.9], "C": [0.2, 0.8, 0.8, 0.3]}
+    raw["output"]["video"] = False
+    assert run(raw).exit_code == 0
+    config = stored_config(tmp_path)
+    (again,) = (recount(lane, config.counting) for lane in lanes_of(tmp_path, config))
+    assert len(again.crossings) > 5
+    assert again.crossings == stored_crossings(tmp_path)

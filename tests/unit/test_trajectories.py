@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.errors import OutputError, SourceError
-from stream.messages import Counted, EndOfStream, Frame, Message, Tracks
+from stream.messages import Counted, EndOfStream, Frame, Gap, Message, Tracks
 from stream.sinks.trajectories import Trajectories
 from stream.trajectories import find_trajectories, read_times, read_trajectories
 from tests.build import cut_off
@@ -69,6 +69,18 @@ def test_every_bit_comes_back_when_frames_are_stored(
     path = record(tmp_path_factory.mktemp("t") / "trajectories.arrow", frames, a_batch)
     assert [bits(m) for m in read_trajectories(path)] == [bits(m) for m in [*frames, END]]
     assert read_times(path).tolist() == [m.frame.pts_s for m in frames]
+
+
+def test_a_gap_lies_between_the_frames_when_a_camera_was_away(tmp_path: Path) -> None:
+    before, after = some_frames(2)
+    gap = Gap("north", 3, 0.0, 9.5, 1000.0, 1009.5, "no picture for 5 s")
+    sink = Trajectories(tmp_path / "trajectories.arrow", "north", 640, 360)
+    for message in (before, gap, after):
+        sink.hear(message) if isinstance(message, Gap) else sink.write(message)
+    sink.close()
+    got = list(read_trajectories(tmp_path / "trajectories.arrow"))
+    assert got[1] == gap
+    assert [bits(got[0]), bits(got[2])] == [bits(before), bits(after)]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.99])
