@@ -127,6 +127,34 @@ def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     return which[a, b][table[a, b] > 0]
 
 
+def redundant(
+    box: np.ndarray, score: np.ndarray, label: np.ndarray, confident_score: float, least_iou: float
+) -> np.ndarray:
+    """Which detections of one picture say nothing of their own: box f64 (4, N), score (N,), label (N,) -> bool (N,).
+
+    A weak one that lies on or in a confident one of its group, and one that is drawn round several others.
+    """
+    i, j = near_pairs(box, np.zeros(len(score)), box)
+    other = (i != j) & (GROUP[label[i]] == GROUP[label[j]])
+    i, j = i[other], j[other]
+    shared = np.maximum(np.minimum(box[2:, i], box[2:, j]) - np.maximum(box[:2, i], box[:2, j]), 0).prod(axis=0)
+    area = (box[2:] - box[:2]).prod(axis=0)
+    confident = score >= confident_score
+    weak = (shared >= least_iou * (area[i] + area[j] - shared)) | (shared >= PART_SHARE * area[i])
+    drop = np.zeros(len(score), bool)
+    drop[i[weak & ~confident[i] & confident[j]]] = True
+    part = (shared >= 0.85 * area[j]) & (area[j] < 0.75 * area[i]) & (score[j] >= 0.5 * score[i])
+    i, j = i[part], j[part]
+    if len(i) > 1:
+        low, high = np.full_like(box[:2], np.inf), np.full_like(box[:2], -np.inf)
+        for axis in (0, 1):
+            np.minimum.at(low[axis], i, box[axis, j])
+            np.maximum.at(high[axis], i, box[2 + axis, j])
+        spanned = (high - low >= 0.85 * (box[2:] - box[:2])).all(axis=0)
+        drop |= spanned & (np.bincount(i, area[j], len(score)) >= 0.6 * area)
+    return drop
+
+
 def doubles(
     a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 
 from stream.lines import LineSet
@@ -28,7 +29,6 @@ from stream.settings import CountingSettings
 ANCHOR, SIZE, VELOCITY, FIRST = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)  # px, px, px/s, px
 FIRST_S, FIRST_SEQ, SEEN_S, SEEN_SEQ, CONFIRMED, LABEL, BRIDGED = range(8, 15)
 ROWS = 15
-KNOWN_S = 0.2  # age at which the direction of a new track is known well enough to prolong it backwards
 RECENT_S = 5.0  # crossings are compared with those of so long ago
 
 
@@ -61,7 +61,7 @@ class Counter:
                 for line, k in zip(*np.nonzero(flipped), strict=True):
                     self._pass(int(line), int(k), before[:, k], before_distance[line, k])
             self._settle(frame.pts_s)
-            self._bridge_births(frame.pts_s)
+            self._bridge_births()
         return self._emit(frame.pts_s)
 
     def finish(self) -> tuple[Crossing, ...]:
@@ -129,7 +129,7 @@ class Counter:
             self._passed[line, int(self._id[k])] = self._passing(line, k, sign, place, moment)
 
     def _on_line(self, line: int, k: int, place: np.ndarray) -> bool:
-        """Whether a place on the endless line is on the line; its ends are tolerant unless another line goes on there."""
+        """Whether a place on the endless line is on the line; its ends are tolerant unless another line goes on."""
         tolerance = self.settings.end_tolerance * math.sqrt(self._table[SIZE, k].prod())
         beyond = self._lines.beyond(line, place)
         return beyond <= 0 or (beyond <= tolerance and not self._lines.continued(line, place, tolerance))
@@ -207,17 +207,15 @@ class Counter:
         off = t[FIRST] - t[ANCHOR, k][:, None] - gap_s * t[VELOCITY, k][:, None]
         return bool(((gap_s > 0) & (np.hypot(off[0], off[1]) < np.sqrt(t[SIZE].prod(axis=0)))).any())
 
-    def _bridge_births(self, pts_s: float) -> None:
+    def _bridge_births(self) -> None:
         """Prolong tracks backwards, once each, as soon as their direction is known."""
         t = self._table
-        due = (t[BRIDGED] == 0) & (t[CONFIRMED] > 0) & (pts_s - t[FIRST_S] >= KNOWN_S)
+        due = (t[BRIDGED] == 0) & self._proven()
         if not due.any():
             return
         t[BRIDGED, due] = 1
         for k in np.flatnonzero(due).tolist():
             way = t[ANCHOR, k] - t[FIRST, k]
-            if math.hypot(*way) < self.settings.margin * math.sqrt(t[SIZE, k].prod()):
-                continue
             velocity = way / (t[SEEN_S, k] - t[FIRST_S, k])
             back = t[FIRST, k] - velocity * self.settings.bridge_s
             ends = self._lines.distance(np.stack([back, t[FIRST, k]], axis=1))
@@ -248,8 +246,24 @@ class Counter:
         self._recent = [other for other in self._recent if now_s - other.pts_s < RECENT_S]
         crossings = []
         for passing in self._certain:
-            if not any(same_vehicle(passing, other, self.settings.duplicate_overlap) for other in self._recent):
+            if not any(self._is_double(passing, other) for other in self._recent):
                 self._recent.append(passing)
                 crossings.append(passing.crossing(self.scene.camera, self.scene.lines[passing.line].name))
         self._certain = []
         return tuple(crossings)
+
+    def _is_double(self, passing: Passing, other: Passing) -> bool:
+        """Whether both are one road user: at the line, or where both tracks are now."""
+        least_iou = self.settings.duplicate_overlap
+        if same_vehicle(passing, other, least_iou):
+            return True
+        now, other_now = self._brought_up(passing), self._brought_up(other)
+        return now is not None and other_now is not None and same_vehicle(now, other_now, least_iou)
+
+    def _brought_up(self, passing: Passing) -> Passing | None:
+        """The passing with the present box of its track, or None when that has ended."""
+        at = np.flatnonzero(self._id == passing.track_id)
+        if not len(at):
+            return None
+        (x, y), (w, h) = self._table[ANCHOR, at[0]].tolist(), self._table[SIZE, at[0]].tolist()
+        return msgspec.structs.replace(passing, box=(x - w / 2, y - h, x + w / 2, y), pts_s=0.0)

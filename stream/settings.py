@@ -109,7 +109,7 @@ class CountingSettings(BaseModel):
     end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
     travel: float = Field(1.0, ge=0, description="A track must have gone this share of its box size to be counted.")
     bridge_s: float = Field(
-        0.5, ge=0, description="A track born behind or lost before the line is prolonged by so much, seconds."
+        0.3, ge=0, description="A track born behind or lost before the line is prolonged by so much, seconds."
     )
     duplicate_overlap: float = Field(
         0.4, gt=0, le=1, description="Two crossings whose boxes overlap so much are one vehicle."

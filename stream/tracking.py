@@ -120,12 +120,8 @@ class Tracker:
             detections.score[keep].astype(np.float64),
             detections.label[keep].astype(np.intp),
         )
-        weak = score < self.settings.confident_score
-        if weak.any() and not weak.all():
-            i, _ = association.doubles(box[:, weak], label[weak], box[:, ~weak], label[~weak], self.settings.double_iou)
-            keep = np.ones(len(score), bool)
-            keep[np.flatnonzero(weak)[i]] = False
-            box, score, label = box[:, keep], score[keep], label[keep]
+        keep = ~association.redundant(box, score, label, self.settings.confident_score, self.settings.double_iou)
+        box, score, label = box[:, keep], score[keep], label[keep]
         return box, score, label
 
     def _associate(self, box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
