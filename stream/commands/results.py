@@ -116,13 +116,14 @@ def audit(
     path = write_page(folder, strips, entered, out or folder / PAGE)
     counted = sum(len(strip.crossings) for strip in strips)
     if estimates:
-        _show_estimates(estimates)
+        show_estimates(estimates)
     size = path.stat().st_size / 2**20
     console.print(f"{len(strips)} strips, {counted} crossings, {size:.1f} MiB", highlight=False)
     console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 
-def _show_estimates(estimates: list[Estimate]) -> None:
+def show_estimates(estimates: list[Estimate]) -> None:
+    """Corrected counts with their intervals."""
     from rich.table import Table
 
     from stream.display import console
@@ -159,7 +160,9 @@ def _show_findings(findings: Findings) -> None:
         counts = (str(peak.road_users), str(peak.vehicles))
         table.add_row(peak.camera, peak.line, peak.direction, *counts, *(cell or "–" for cell in cells))
     console.print(table)
-    if all(peak.peak_start_s is None for peak in findings.peaks):
+    if not findings.peaks:
+        console.print("the run has no lines, so nothing was counted; --line counts again", highlight=False)
+    elif all(peak.peak_start_s is None for peak in findings.peaks):
         console.print("no hour was observed whole, so there is no peak hour", highlight=False)
     for bins in findings.bins:
         seconds = bins.observed_s.sum()
