@@ -254,6 +254,8 @@ class Counter:
 
     def _is_double(self, passing: Passing, other: Passing) -> bool:
         """Whether both are one road user: at the line, or where both tracks are now."""
+        if passing.line != other.line or passing.sign != other.sign or passing.track_id == other.track_id:
+            return False  # before the present boxes are looked up, which takes longer
         least_iou = self.settings.duplicate_overlap
         if same_vehicle(passing, other, least_iou):
             return True
