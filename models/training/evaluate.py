@@ -9,22 +9,18 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from models.stills import Detect, detect_picture
 from models.training.pictures import read_picture
 from stream.errors import ConfigError
-from stream.geometry import Letterbox, fit_input
 from stream.messages import LABELS, Detections
 
 IGNORE_NAME = "ignore"
-Detect = Callable[[np.ndarray], list[Detections]]
-"""u8 (B, h, w, 3) letterboxed pictures -> Detections in network pixels, one a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +52,6 @@ def evaluate(annotations: Path, split: str, detect: Detect, long_side: int, view
     return score(dataset, images, found)
 
 
-def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detections:
-    """Detections in picture pixels of one u8 (H, W, 3) picture, letterboxed at the top left with padding 114."""
-    height, width = picture.shape[:2]
-    box = Letterbox((0, 0, width, height), fit_input((width, height), long_side))
-    canvas = np.full((1, *box.input_hw, 3), 114, np.uint8)
-    rows, columns = box.content_hw
-    method = cv2.INTER_AREA if box.scale < 1 else cv2.INTER_LINEAR
-    canvas[0, :rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)
-    seen = detect(canvas)[0]
-    return Detections(box.to_picture(seen.xyxy), seen.score, seen.label)
-
-
 def score(dataset: dict[str, Any], images: list[dict[str, Any]], found: dict[int, Detections]) -> list[Scores]:
     """Scores by class from COCO annotations and the detections of each picture, by picture id."""
     numbers = {c["name"]: c["id"] for c in dataset["categories"]}
@@ -76,7 +60,7 @@ def score(dataset: dict[str, Any], images: list[dict[str, Any]], found: dict[int
         by_picture.setdefault(box["image_id"], []).append(box)
     scores = []
     for index, label in enumerate(LABELS):
-        known = [p for p in images if numbers.get(label) in p.get("annotated", [numbers.get(label)])]
+        known = [p for p in images if label in numbers and numbers[label] in p.get("annotated", [numbers[label]])]
         boxes = [box for p in known for box in _truth_of(by_picture.get(p["id"], []), numbers, label)]
         scores.append(_score_class(label, index, known, boxes, found))
     return scores

@@ -14,14 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.contract import Detector, DetectorSpec
-from models.registry import open_detector
-from models.training.evaluate import IGNORE_NAME, detect_picture
+from models.stills import StillDetector
+from models.training.evaluate import IGNORE_NAME
 from models.training.fusion import View, fuse
 from models.training.pictures import read_picture
 from models.training.tracklets import smooth
 from stream.errors import SourceError
-from stream.geometry import fit_input
 from stream.messages import LABELS, Detections
 from stream.video.reader import VideoReader
 
@@ -35,8 +33,7 @@ class Labeller:
     """A detector that looks at every picture several times. Compiles each network size once, when first needed."""
 
     def __init__(self, model: str, long_sides: tuple[int, ...] = (416, 640), threads: int = 0) -> None:
-        self._model, self._long_sides, self._threads = model, long_sides, threads
-        self._opened: dict[tuple[int, int], Detector] = {}
+        self._detector, self._long_sides = StillDetector(model, 0.05, threads), long_sides
 
     def label(self, picture: np.ndarray) -> tuple[Detections, np.ndarray]:
         """Fused detections of a u8 (H, W, 3) BGR picture, in its pixels, and how many views agree on each."""
@@ -44,26 +41,19 @@ class Labeller:
         whole = (0, 0, width, height)
         views = []
         for side in self._long_sides:
-            views.append(View(whole, self._look(picture, side)))
-            views.append(View(whole, mirror(self._look(np.ascontiguousarray(picture[:, ::-1]), side), width)))
+            views.append(View(whole, self._detector.detect(picture, side)))
+            views.append(
+                View(whole, mirror(self._detector.detect(np.ascontiguousarray(picture[:, ::-1]), side), width))
+            )
         views += [self._tile(picture, part) for part in tiles(width, height)]
         return fuse(views, least_score=LEAST_SCORE)
 
     def close(self) -> None:
-        for detector in self._opened.values():
-            detector.close()
-
-    def _look(self, picture: np.ndarray, long_side: int) -> Detections:
-        input_hw = fit_input((picture.shape[1], picture.shape[0]), long_side)
-        if input_hw not in self._opened:
-            spec = DetectorSpec(self._model, (input_hw,), score=0.05, threads=self._threads)
-            self._opened[input_hw] = open_detector(spec)
-        detector = self._opened[input_hw]
-        return detect_picture(lambda batch: detector.start(batch).result(), picture, long_side)
+        self._detector.close()
 
     def _tile(self, picture: np.ndarray, part: tuple[int, int, int, int]) -> View:
         x1, y1, x2, y2 = part
-        found = self._look(np.ascontiguousarray(picture[y1:y2, x1:x2]), self._long_sides[0])
+        found = self._detector.detect(np.ascontiguousarray(picture[y1:y2, x1:x2]), self._long_sides[0])
         xyxy = found.xyxy + np.array([x1, y1, x1, y1], np.float32)
         height, width = picture.shape[:2]
         near = np.abs(xyxy - np.array(part, np.float32)) < EDGE

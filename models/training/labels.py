@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from models.training import yolo
 from stream.errors import ConfigError
 from stream.geometry import area, intersection, iou
 from stream.messages import LABELS
@@ -107,26 +107,18 @@ def _read_machine(path: Path) -> dict[int, list[list[float]]]:
 
 
 def _read_yolo(folder: Path, split: str) -> list[Labelled]:
-    """images/SPLIT/*.jpg with labels/SPLIT/*.txt: class, centre x, centre y, width, height in parts of the picture."""
+    """images/SPLIT/*.jpg with labels/SPLIT/*.txt, see models.training.yolo."""
     import cv2
 
-    names = yaml.safe_load((folder / "data.yaml").read_text())["names"]
-    names = list(names.values()) if isinstance(names, dict) else names
-    labels = [LABELS.index(name) if name in LABELS else IGNORE for name in names]
+    labels = [LABELS.index(name) if name in LABELS else IGNORE for name in yolo.read_names(folder / yolo.DATA)]
     found = []
     for path in sorted((folder / "images" / split).iterdir()):
-        text = folder / "labels" / split / f"{path.stem}.txt"
         picture = cv2.imread(str(path))
         if picture is None:
             raise ConfigError(str(path), "not a readable picture", "remove it or repair it")
-        height, width = picture.shape[:2]
-        rows = []
-        for line in text.read_text().splitlines() if text.exists() else []:
-            kind, x, y, w, h = (float(part) for part in line.split()[:5])
-            if not 0 <= int(kind) < len(labels):
-                raise ConfigError(str(text), f"class {int(kind)} is not among the {len(labels)} of data.yaml")
-            edges = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2]) * [width, height, width, height]
-            rows.append((edges, labels[int(kind)], 1.0))
+        text = folder / "labels" / split / f"{path.stem}.txt"
+        size = (picture.shape[1], picture.shape[0])
+        rows = [(xyxy, labels[kind], 1.0) for kind, xyxy in yolo.read_boxes(text, size, len(labels))]
         boxes = Boxes.of(rows)
         found.append(Labelled(path, boxes, tuple(k for k in labels if k != IGNORE), _draw(boxes, "", "")))
     return found

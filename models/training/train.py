@@ -19,8 +19,9 @@ import numpy as np
 import torch
 
 from models.postprocess import PostProcess
+from models.stills import Detect
 from models.training.batches import Batch, Batches
-from models.training.evaluate import Detect, evaluate, mean
+from models.training.evaluate import evaluate, mean
 from models.training.labels import read_data
 from models.training.loss import Loss, detection_loss
 from models.training.pictures import PictureStore
