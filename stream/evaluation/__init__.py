@@ -1,1 +1,1 @@
-"""Results against truth: crossings, tracks, detections."""
+"""Results of a run against truth: crossings, tracks, and why a count is wrong."""

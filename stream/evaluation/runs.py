@@ -1,0 +1,199 @@
+"""A finished run against its truth: what is read, what must fit together, and everything that comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from stream.audit.estimate import Estimate, estimate
+from stream.config import Config
+from stream.corrections import read_corrections
+from stream.errors import ConfigError, SourceError, TruthError
+from stream.evaluation.causes import Cause, Inquiry, RunTracks
+from stream.evaluation.counts import Score, TrueCrossing, read_truth, score
+from stream.evaluation.mot import TrackBoxes, read_mot
+from stream.evaluation.tracks import TrackScore, score_tracks
+from stream.messages import Counted, Crossing
+from stream.replay import Lane, lanes_of, stored_config
+from stream.summary import stored_crossings
+from stream.trajectories import read_trajectories
+
+
+class TruthFiles(msgspec.Struct, frozen=True):
+    """Of a run; what is None is not asked for."""
+
+    crossings: Path | None = None
+    tracks: Path | None = None
+    corrections: Path | None = None
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """What a lane recorded. seq i64 (K,) and pts_s f64 (K,) of its frames."""
+
+    seq: np.ndarray
+    pts_s: np.ndarray
+    tracks: RunTracks
+
+    @property
+    def frames(self) -> int:
+        return int(self.seq[-1]) + 1
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, on average."""
+        return float((self.seq[-1] - self.seq[0]) / (self.pts_s[-1] - self.pts_s[0]))
+
+    def pts_of(self, frame: int) -> float:
+        return float(np.interp(frame, self.seq, self.pts_s))
+
+
+class LaneResult(msgspec.Struct, frozen=True):
+    """One camera. counts and tracks are None where there is no truth of them; causes (of the missed and of the extra
+    crossings, in order) where there is not both."""
+
+    camera: str
+    recording: Recording
+    counts: Score | None
+    tracks: TrackScore | None
+    causes: tuple[list[Cause], list[Cause]] | None
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """audited: the counts as corrected by a person; empty without corrections."""
+
+    lanes: list[LaneResult]
+    audited: list[Estimate]
+
+
+def evaluate_run(folder: Path, files: TruthFiles, camera: str | None = None) -> RunResult:
+    """The cameras of a run that the truth tells of, or one of them.
+
+    Raises TruthError where a truth is damaged or of another clip, SourceError where the folder is not of a run.
+    """
+    config = stored_config(folder)
+    every = lanes_of(folder, config)
+    lanes = _wanted(every, camera, files.tracks)
+    crossings = stored_crossings(folder)
+    truth = _by_camera(files.crossings, config, lanes) if files.crossings else {}
+    boxes = read_mot(files.tracks) if files.tracks else None
+    results = []
+    for lane in lanes:
+        mine = [c for c in crossings if c.camera == lane.scene.camera]
+        if lane.scene.camera in truth or boxes is not None:
+            results.append(_evaluate_lane(lane, mine, truth.get(lane.scene.camera), boxes, files))
+    audited: list[Estimate] = []
+    if files.corrections:
+        entered = read_corrections(files.corrections)
+        _check_places(files.corrections, [(c.camera, c.line) for c in entered], every)
+        audited = [row for row in estimate(crossings, entered) if camera in (None, row.camera)]
+    return RunResult(results, audited)
+
+
+def read_recording(lane: Lane) -> Recording:
+    """Raises SourceError where fewer than two frames were recorded."""
+    frames = [m for path in lane.files for m in read_trajectories(path) if isinstance(m, Counted)]
+    if len(frames) < 2:
+        raise SourceError(str(lane.files[0]), "expected two frames or more", "the run must be made again")
+    lengths = [len(one.tracks) for one in frames]
+    seq = np.array([one.frame.seq for one in frames], np.int64)
+
+    def rows(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one.tracks, name) for one in frames])
+
+    shown = np.concatenate(_shown(frames))
+    boxes = TrackBoxes(np.repeat(seq, lengths), rows("track_id"), rows("xyxy").astype(float), rows("label"), shown)
+    asked = np.array([one.frame.seq for one in frames if one.frame.duty == "detect"], np.int64)
+    tracks = RunTracks(boxes, rows("observed"), rows("confirmed"), asked)
+    return Recording(seq, np.array([one.frame.pts_s for one in frames]), tracks)
+
+
+def _shown(frames: Sequence[Counted]) -> list[np.ndarray]:
+    """Which tracks the run claims to see: confirmed ones that were just observed; where the detector was not asked,
+    those that were observed when it was asked last."""
+    shown, seen = [], np.zeros(0, np.int64)
+    for one in frames:
+        tracks = one.tracks
+        if one.frame.duty == "detect":
+            seen = tracks.track_id[tracks.observed]
+        shown.append(tracks.confirmed & np.isin(tracks.track_id, seen))
+    return shown
+
+
+def _wanted(lanes: list[Lane], camera: str | None, tracks: Path | None) -> list[Lane]:
+    names = [lane.scene.camera for lane in lanes]
+    if camera is not None and camera not in names:
+        raise ConfigError("--camera", f"expected one of {', '.join(names)}, got {camera!r}")
+    wanted = [lane for lane in lanes if camera in (None, lane.scene.camera)]
+    if tracks is not None and len(wanted) > 1:
+        raise ConfigError("--tracks", f"the run has {len(wanted)} cameras", f"say whose they are: --camera {names[0]}")
+    return wanted
+
+
+def _by_camera(path: Path, config: Config, lanes: Sequence[Lane]) -> dict[str, list[TrueCrossing]]:
+    """Camera -> its rows: those whose clip is the name of the camera, or of its file without suffix."""
+    rows = read_truth(path)
+    sources = {camera.name: Path(camera.source).stem for camera in config.cameras}
+    found = {}
+    for lane in lanes:
+        camera = lane.scene.camera
+        if mine := [row for row in rows if row.clip in (camera, sources[camera])]:
+            _check_places(path, [(camera, row.line) for row in mine], [lane])
+            found[camera] = mine
+    if not found:
+        clips = ", ".join(dict.fromkeys(row.clip for row in rows)) or "none"
+        cameras = ", ".join(lane.scene.camera for lane in lanes)
+        what = f"expected rows of the clip {cameras}, got rows of {clips}"
+        raise TruthError(str(path), what, "give the truth of this clip")
+    return found
+
+
+def _check_places(path: Path, places: Sequence[tuple[str, str]], lanes: Sequence[Lane]) -> None:
+    lines = {lane.scene.camera: [line.name for line in lane.scene.lines] for lane in lanes}
+    for camera, line in dict.fromkeys(places):
+        if camera not in lines:
+            raise TruthError(str(path), f"expected a camera of the run ({', '.join(lines)}), got {camera!r}")
+        if line not in lines[camera]:
+            known = ", ".join(lines[camera]) or "none"
+            raise TruthError(
+                str(path), f"expected lines that {camera} has ({known}), got {line!r}", "run it with the truth's lines"
+            )
+
+
+def _evaluate_lane(
+    lane: Lane, counted: list[Crossing], truth: list[TrueCrossing] | None, boxes: TrackBoxes | None, files: TruthFiles
+) -> LaneResult:
+    recording = read_recording(lane)
+    counts = tracks = causes = None
+    if truth is not None:
+        _check_frames(files.crossings, max(row.frame for row in truth), recording)
+        counts = score(counted, truth, recording.fps)
+    if boxes is not None:
+        _check_frames(files.tracks, int(boxes.frame[-1]), recording)
+        _check_boxes(files.tracks, boxes, lane)
+        shown = recording.tracks.boxes.take(recording.tracks.boxes.considered)
+        tracks = score_tracks(boxes, shown, recording.frames)
+    if counts is not None and truth is not None and boxes is not None:
+        lines = {line.name: line for line in lane.scene.lines}
+        causes = Inquiry(lines, boxes, recording.tracks, recording.fps).causes(counts, truth)
+    return LaneResult(lane.scene.camera, recording, counts, tracks, causes)
+
+
+def _check_frames(path: Path | None, last: int, recording: Recording) -> None:
+    if last >= recording.frames:
+        what = f"names frame {last} (from 0), but the run has {recording.frames} frames"
+        raise TruthError(str(path), what, "give the truth of this clip")
+
+
+def _check_boxes(path: Path | None, boxes: TrackBoxes, lane: Lane) -> None:
+    x1, y1, x2, y2 = boxes.xyxy.T
+    beside = (x1 >= lane.scene.width) | (y1 >= lane.scene.height) | (x2 <= 0) | (y2 <= 0)
+    if (beside & boxes.considered).any():
+        row = int((beside & boxes.considered).argmax())
+        got = ",".join(f"{value:g}" for value in boxes.xyxy[row])
+        what = f"expected boxes in a picture of {lane.scene.width}x{lane.scene.height}, got {got}"
+        raise TruthError(f"{path}, frame {boxes.frame[row] + 1}", what, "give the truth of this clip")
+    if not boxes.considered.any():
+        raise TruthError(str(path), "holds no box that is considered", "column 7 says which are: 1")
