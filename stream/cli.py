@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import networks, results, run, scenes
+from stream.commands import evaluate, networks, results, run, scenes
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
     networks.label,
 ):
     app.command()(command)
+app.command("eval")(evaluate.evaluate)
 app.add_typer(networks.models, name="models")
 
 

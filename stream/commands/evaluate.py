@@ -1,0 +1,181 @@
+"""Results against truth: the counts and tracks of a run, or a detector on pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stream.evaluation.runs import TruthFiles
+
+Truth = Annotated[
+    Path | None,
+    typer.Option("--truth", help="Of a run: CSV of true crossings. With --pictures: COCO file or YOLO folder."),
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write everything here as JSON.")]
+LINE_HEADINGS = ("true", "counted", "error", "right", "missed", "extra")
+
+
+def evaluate(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The folder of a finished run.")] = None,
+    truth: Truth = None,
+    tracks: Annotated[Path | None, typer.Option("--tracks", help="True tracks of a run: MOTChallenge text.")] = None,
+    corrections: Annotated[Path | None, typer.Option("--corrections", help="What the audit page saved.")] = None,
+    camera: Annotated[str | None, typer.Option("--camera", help="Only this camera of the run.")] = None,
+    bin_min: Annotated[float, typer.Option("--bin", min=0.01, help="Length of a bin, minutes.")] = 15.0,
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Score a detector on this folder.")] = None,
+    weights: Annotated[str, typer.Option("--weights", help="Name, file or module:Class.")] = "roadtally-nano",
+    input_: Annotated[int, typer.Option("--input", min=32, help="Long side of the network input.")] = 416,
+    split: Annotated[str | None, typer.Option("--split", help="Of a COCO file: only these pictures.")] = None,
+    rows: Annotated[Path | None, typer.Option("--rows", help="Write the detections here as COCO results.")] = None,
+    json_: Json = None,
+) -> None:
+    """Score a run against true crossings, true tracks or a person's corrections; or any detector on pictures."""
+    from stream.errors import ConfigError
+    from stream.evaluation.runs import TruthFiles
+
+    if (folder is None) == (pictures is None):
+        raise ConfigError("eval", "expected the folder of a run, or --pictures", "one of the two")
+    if folder is not None:
+        if not (truth or tracks or corrections):
+            raise ConfigError("eval", "expected something to compare with", "--truth, --tracks or --corrections")
+        document = _run(folder, TruthFiles(truth, tracks, corrections), camera, bin_min * 60)
+    else:
+        if truth is None or pictures is None or tracks or corrections:
+            raise ConfigError("eval", "pictures are scored against --truth alone", "a COCO file or a YOLO folder")
+        document = _pictures((pictures, truth, split), weights, input_, rows)
+    if json_ is not None:
+        _write(json_, document)
+
+
+def _run(folder: Path, files: TruthFiles, camera: str | None, bin_s: float) -> dict[str, Any]:
+    from stream.commands.results import show_estimates
+    from stream.evaluation.document import run_document
+    from stream.evaluation.runs import evaluate_run
+
+    result = evaluate_run(folder, files, camera)
+    document = run_document(result, bin_s)
+    if document["counts"]:
+        _show_counts(document)
+        _show_differences(document)
+    if files.tracks is not None:
+        _show_tracks(document)
+    if result.audited:
+        show_estimates(result.audited)
+    return document
+
+
+def _pictures(data: tuple[Path, Path, str | None], weights: str, long_side: int, rows: Path | None) -> dict[str, Any]:
+    from models.evaluation import PictureTruth, evaluate_detector
+    from models.training.evaluate import mean
+    from stream.display import console
+    from stream.evaluation.document import picture_document
+
+    with console.status("looking at pictures") as status:
+        result = evaluate_detector(
+            PictureTruth(*data), weights, long_side, lambda done, of: status.update(f"{done} of {of} pictures")
+        )
+    known = [one for one in result.scores if one.boxes]
+    table = _table(f"{weights} at {long_side} on {result.pictures} pictures", ("class",), ("AP", "AP50", "boxes"))
+    table.add_column("pictures that tell of it", justify="right")
+    for one in [*result.scores, *([mean(known)] if known else [])]:
+        shares = (f"{100 * value:.1f}" if one.boxes else "–" for value in (one.ap, one.ap50))
+        table.add_row(one.label, *shares, str(one.boxes), str(one.pictures))
+    console.print(table)
+    if rows is not None:
+        _write(rows, result.rows)
+    return {"weights": weights, "input": long_side} | picture_document(result)
+
+
+def _show_counts(document: dict[str, Any]) -> None:
+    from stream.display import console
+
+    table = _table("counted against true", ("camera", "what"), LINE_HEADINGS)
+    for lane in document["cameras"]:
+        if lane["counts"]:
+            bins = lane["counts"]["by_bin"]
+            for row in lane["counts"]["by_line"] + (bins if len(bins) > 1 else []):
+                table.add_row(lane["camera"], row["name"], *_cells(row))
+            table.add_section()
+    for row in document["counts"]["by_class"]:
+        table.add_row("all", row["name"], *_cells(row))
+    table.add_section()
+    table.add_row("all", "everything", *_cells(document["counts"] | {"right": document["counts"]["matched"]}))
+    console.print(table)
+    shares = (("recall", "recall"), ("precision", "precision"), ("class right", "class_right"))
+    console.print(", ".join(f"{name} {_share(document['counts'][key])}" for name, key in shares), highlight=False)
+    for lane in document["cameras"]:
+        if lane["counts"] and lane["counts"]["weighted_rmse_score"] is not None:
+            value = lane["counts"]["weighted_rmse_score"]
+            console.print(f"{lane['camera']}: 1 - weighted RMSE (AI City, track 1) {value:.4f}", highlight=False)
+
+
+def _show_differences(document: dict[str, Any]) -> None:
+    from stream.display import console
+    from stream.evaluation.document import WHAT
+
+    words = ("camera", "what", "line", "direction", "class", "counted as", "cause")
+    table = _table("every difference", words, ("frame", "seconds", "track"))
+    for one in document["differences"]:
+        texts = (one[key] for key in ("camera", "what", "line", "direction", "label", "counted_as", "cause"))
+        track = "" if one["track_id"] is None else str(one["track_id"])
+        table.add_row(*texts, str(one["frame"]), f"{one['pts_s']:.1f}", track)
+    if table.row_count:
+        console.print(table)
+    if document["causes"]:
+        table = _table("causes", ("cause",), WHAT)
+        for cause, count in document["causes"].items():
+            table.add_row(cause, *(str(count[what]) for what in WHAT))
+        console.print(table)
+
+
+def _show_tracks(document: dict[str, Any]) -> None:
+    from stream.display import console
+
+    shares = ("hota", "det_a", "ass_a", "loc_a", "mota", "idf1")
+    numbers = ("switches", "fragmentations", "true_tracks", "tracks")
+    headings = ("HOTA", "DetA", "AssA", "LocA", "MOTA", "IDF1", "switches", "fragments", "true tracks", "tracks")
+    table = _table("tracks against true", ("camera",), headings)
+    for lane in document["cameras"]:
+        scores = lane["tracks"]
+        if scores:
+            values = (f"{100 * scores[name]:.2f}" for name in shares)
+            table.add_row(lane["camera"], *values, *(str(scores[name]) for name in numbers))
+    console.print(table)
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in words:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    true, counted, right = row["true"], row["counted"], row["right"]
+    return (str(true), str(counted), f"{counted - true:+d}", str(right), str(true - right), str(counted - right))
+
+
+def _share(share: dict[str, Any]) -> str:
+    if share["value"] is None:
+        return "– (nothing to tell)"
+    return f"{share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%})"
+
+
+def _write(path: Path, document: Any) -> None:
+    import msgspec
+
+    from stream.errors import OutputError
+
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another file") from error
