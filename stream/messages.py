@@ -179,6 +179,10 @@ class Gap(msgspec.Struct, frozen=True, tag=True):
     reason: str
     crossings: tuple[Crossing, ...] = ()
 
+    def hides(self, crossing: Crossing) -> bool:
+        """Whether it would have happened unseen: a guess, not a count."""
+        return self.from_s < crossing.pts_s and (self.to_s is None or crossing.pts_s < self.to_s)
+
 
 class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     """The last message of a camera: how many pictures were decoded, and what was lost, by reason."""

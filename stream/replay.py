@@ -95,7 +95,7 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
     ended = False
     started_s = time.perf_counter()
     for path in lane.files:
-        counter = Counter(lane.scene, settings)
+        counter, gap = Counter(lane.scene, settings), None
         for message in read_trajectories(path):
             ended = isinstance(message, EndOfStream)
             if isinstance(message, EndOfStream | Gap):
@@ -103,7 +103,10 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
             else:
                 certain = counter.update(message.frame, message.tracks)
                 frames, updates = frames + 1, updates + len(message.tracks)
+            if isinstance(message, Gap):
+                gap = message
             for crossing in certain:
-                crossings.setdefault(crossing.key, crossing)
+                if gap is None or not gap.hides(crossing):
+                    crossings.setdefault(crossing.key, crossing)
     found = sorted(crossings.values(), key=lambda c: (c.pts_s, c.line, c.track_id))
     return Recount(found, frames, updates, ended, time.perf_counter() - started_s)

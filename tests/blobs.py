@@ -18,10 +18,11 @@ LINE = "A:0.1,0.5,0.9,0.5"
 
 def blob_clip(path: Path, frames: int = FRAMES) -> Path:
     """Three blobs cross the line at half height: two downwards (in), one upwards (out)."""
-    return make_clip(path, [_picture(k) for k in range(frames)])
+    return make_clip(path, [blob_picture(k) for k in range(frames)])
 
 
-def _picture(k: int) -> np.ndarray:
+def blob_picture(k: int) -> np.ndarray:
+    """BGR u8 (HEIGHT, WIDTH, 3) of moment k."""
     picture = np.full((HEIGHT, WIDTH, 3), 150, np.uint8)
     for x, y in ((60, 10 + 3 * k), (150, HEIGHT - 40 - 3 * k), (240, 3 * k - 30)):
         cv2.rectangle(picture, (x, y), (x + 35, y + 24), (20, 20, 20), -1)

@@ -26,6 +26,7 @@ class Track:
         counting = CountingSettings.model_validate(work.counting)
         self._trackers = {camera.name: Tracker(tracker) for camera in work.cameras}
         self._counters = {camera.name: Counter(camera.scene, counting) for camera in work.cameras}
+        self._gaps: dict[str, Gap] = {}  # the last one of each camera
         self._metrics = metrics
 
     def process(self, message: Message) -> Iterable[Message]:
@@ -40,6 +41,8 @@ class Track:
         frame = message.frame
         tracks = self._trackers[frame.camera].update(message.detections, frame.pts_s)
         crossings = self._counters[frame.camera].update(frame, tracks)
+        if crossings and (gap := self._gaps.get(frame.camera)) is not None:
+            crossings = tuple(crossing for crossing in crossings if not gap.hides(crossing))
         for crossing in crossings:
             self._metrics.count("roadtally_crossings_total", camera=frame.camera, label=crossing.label)
         if frame.seq == 0:
@@ -51,6 +54,7 @@ class Track:
         """All tracks end: what comes after a time that was not seen is new, and gets new ids."""
         crossings = self._counters[gap.camera].finish()
         self._trackers[gap.camera].reset()
+        self._gaps[gap.camera] = gap
         for crossing in crossings:
             self._metrics.count("roadtally_crossings_total", camera=gap.camera, label=crossing.label)
         return msgspec.structs.replace(gap, crossings=crossings)

@@ -15,7 +15,7 @@ from stream.video.feed import DayTime, Outage, Picture
 from stream.video.live_clock import AHEAD_S, DayClock, LiveClock
 from stream.video.source import VideoInfo
 
-KEEP = 4  # decoded pictures that wait for the worker; older ones make room
+KEEP = 8  # decoded pictures that wait for the worker; older ones make room
 GRACE_S = 1.0  # after FFmpeg's own deadline, before a reader counts as stuck
 MOST_STUCK = 4  # readers left behind at a time
 STEADY_S = 10.0  # a connection that holds for so long ends an episode of trouble

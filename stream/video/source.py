@@ -141,4 +141,6 @@ def _frame_rate(stream: VideoStream) -> float:
 
 def reason_of(error: Exception) -> str:
     """What went wrong in the system's own words; without the address, which may hold a password."""
+    if isinstance(error, av.error.ExitError):  # FFmpeg's word for a deadline
+        return "nothing came in time"
     return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,124 @@
+"""A whole run on a camera, from the command line: what a person gets."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stream.store import Store
+from tests.blobs import LINE
+from tests.live.camera import Camera, camera
+from tests.live.proxy import Proxy
+from tests.pipeline.runs import leftovers, picture_times_s, rows
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "gehe1m"
+
+
+def roadtally(port: int, out: Path, *options: str) -> subprocess.Popen[str]:
+    source = f"rtsp://viewer:{SECRET}@127.0.0.1:{port}/road"
+    fixed = ["--line", LINE, "--weights", "tests.blobs:BlobDetector", "--out", str(out)]
+    command = [sys.executable, "-m", "stream.cli", "run", source, *fixed, *options]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def wait(process: subprocess.Popen[str], done: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 40
+    while not done():
+        assert process.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def stored(out: Path, query: str) -> list[tuple]:
+    path = out / "events.sqlite"
+    if not path.exists():
+        return []
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    try:
+        return database.execute(query).fetchall()
+    except sqlite3.OperationalError:  # its tables are being made
+        return []
+    finally:
+        database.close()
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[int, str]:
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=30)
+    assert "Traceback" not in text, text
+    assert leftovers(process.pid) == []
+    return process.returncode, text
+
+
+def crossings(out: Path) -> int:
+    return len(stored(out, "SELECT key FROM crossings"))
+
+
+def test_counts_go_on_over_an_outage_when_the_camera_goes_away(proxy: Proxy, tmp_path: Path) -> None:
+    process = roadtally(proxy.port, tmp_path, "--set", "output.segment_s=2")
+    wait(process, lambda: crossings(tmp_path) > 0)
+    proxy.refuse()
+    wait(process, lambda: bool(stored(tmp_path, "SELECT * FROM gaps WHERE to_s IS NULL")))
+    time.sleep(1)
+    proxy.restore()
+    wait(process, lambda: bool(stored(tmp_path, "SELECT * FROM gaps WHERE to_s IS NOT NULL")))
+    before = crossings(tmp_path)
+    wait(process, lambda: crossings(tmp_path) > before)
+    code, text = interrupt(process)
+    assert code == 130, text
+    for words in ("not seen from", "latency from the camera", "times connected again"):
+        assert words in text
+    store = Store(tmp_path / "events.sqlite")
+    (balance,), (gap,) = store.balances(), store.gaps()
+    store.close()
+    assert balance.in_flight == 0 and balance.problems == ()
+    assert balance.decoded == balance.detected + sum(balance.skipped.values())
+    assert gap.to_s is not None and 1 < gap.to_s - gap.from_s < 5
+    assert not any(gap.from_s < float(row["pts_s"]) < gap.to_s for row in rows(tmp_path))
+    segments = sorted(tmp_path.glob("annotated-*.mp4"))
+    assert len(segments) > 1
+    assert sum(len(picture_times_s(path)) for path in segments) == balance.detected
+    sources = stored(tmp_path, "SELECT DISTINCT time_source FROM crossings_utc")
+    assert {source for (source,) in sources} <= {"arrival", "rtcp"}
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        assert SECRET.encode() not in path.read_bytes(), f"the password stands in {path}"
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize("mode", ["inline", "tcp"])
+def test_run_is_the_same_when_placed_otherwise(mode: str, road: Camera, tmp_path: Path) -> None:
+    process = roadtally(road.port, tmp_path, "--set", f"placement.mode={mode}")
+    wait(process, lambda: crossings(tmp_path) > 0)
+    code, text = interrupt(process)
+    assert code == 130, text
+    store = Store(tmp_path / "events.sqlite")
+    (balance,) = store.balances()
+    store.close()
+    assert balance.in_flight == 0 and balance.problems == () and balance.detected > 10
+
+
+def test_run_ends_in_order_when_stopped_while_the_camera_is_away(proxy: Proxy, tmp_path: Path) -> None:
+    process = roadtally(proxy.port, tmp_path, "--set", "cameras.0.timeout_s=1")
+    wait(process, lambda: crossings(tmp_path) > 0)
+    proxy.frozen = True
+    wait(process, lambda: bool(stored(tmp_path, "SELECT * FROM gaps")))
+    code, text = interrupt(process)
+    assert code == 130, text
+    assert stored(tmp_path, "SELECT * FROM gaps WHERE to_s IS NULL") == []
+
+
+def test_absent_camera_is_one_message_when_a_run_starts(units: dict[str, Path], tmp_path: Path) -> None:
+    with camera(units["h264"]) as server:
+        port = server.port
+    process = roadtally(port, tmp_path, "--set", "cameras.0.wait_s=0")
+    text, _ = process.communicate(timeout=30)
+    assert process.returncode == 3, text
+    assert "refused" in text and "wait_s" in text
+    assert SECRET not in text and "Traceback" not in text

@@ -1,0 +1,72 @@
+"""The recording of a live camera: cut, named, kept for as long as the user says, and safe from a power cut."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stream.cameras import Retention, plan_camera
+from stream.config_file import parse
+from stream.sinks.segments import GB, Segments, outdated
+from stream.video import VideoInfo, VideoReader
+from tests.build import make_counted, make_yuv
+
+DAY_S = 86400.0
+
+
+def record(folder: Path, seconds: int, **output: float) -> list[Path]:
+    config = parse({"cameras": [{"source": "rtsp://c/s", "name": "cam"}], "output": {"dir": folder, **output}}, "here")
+    info = VideoInfo(160, 120, 25.0, None, None, "h264", "yuv420p")
+    sink = Segments.open(plan_camera(config, config.cameras[0], info), folder)
+    for k in range(seconds * 25):
+        sink.write(make_counted(k, 1000 + k / 25, make_yuv(160, 120, k % 200)))
+    sink.close()
+    return sorted(folder.glob("annotated-*.mp4"), key=lambda path: (path.stat().st_mtime_ns, path))
+
+
+def test_recording_is_cut_when_a_segment_is_full(tmp_path: Path) -> None:
+    paths = record(tmp_path, 5, segment_s=2)
+    assert len(paths) == 3
+    assert all(re.fullmatch(r"annotated-\d{8}T\d{6}Z(-\d+)?\.mp4", path.name) for path in paths)
+    counts = []
+    for path in paths:
+        with VideoReader(str(path)) as reader:
+            times_s = [pts_s for _, pts_s in reader]
+        assert times_s == pytest.approx([k / 25 for k in range(len(times_s))], abs=1e-5)
+        counts.append(len(times_s))
+    assert sorted(counts) == [25, 50, 50]
+
+
+KEPT = Retention(600, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("keep", "sizes_gb", "ages_days", "gone"),
+    [
+        (KEPT, [5, 5, 5], [300, 200, 100], []),
+        (Retention(600, 10, 0), [5, 4, 3, 2], [4, 3, 2, 1], [0]),
+        (Retention(600, 10, 0), [5, 4, 6, 5], [4, 3, 2, 1], [0, 1, 2]),
+        (Retention(600, 0, 2), [1, 1, 1], [3, 2.1, 1.9], [0, 1]),
+        (Retention(600, 3, 2), [9, 2, 2], [3, 1, 0.5], [0, 1]),
+        (Retention(600, 1, 0), [5], [0.1], [0]),
+    ],
+)
+def test_oldest_go_when_there_is_too_much(
+    keep: Retention, sizes_gb: list[float], ages_days: list[float], gone: list[int]
+) -> None:
+    now_s = 1000 * DAY_S
+    segments = [
+        (Path(str(k)), round(size * GB), now_s - age * DAY_S)
+        for k, (size, age) in enumerate(zip(sizes_gb, ages_days, strict=True))
+    ]
+    assert sorted(int(path.name) for path in outdated(segments, keep, now_s)) == gone
+
+
+def test_quota_holds_when_a_camera_records_on(tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("mine")
+    paths = record(tmp_path, 6, segment_s=1, quota_gb=1e-9)
+    assert len(paths) == 1, "only the open one is left"
+    assert other.exists()
