@@ -48,14 +48,15 @@ def memory_mb(command: list[str]) -> np.ndarray:
     started_s, samples = time.monotonic(), []
     run = psutil.Popen(command, stdout=subprocess.DEVNULL, cwd=HERE.parent)
     while run.poll() is None:
-        samples.append((time.monotonic() - started_s, _tree_bytes(run) / 1e6))
+        samples.append((time.monotonic() - started_s, tree_bytes(run) / 1e6))
         time.sleep(SAMPLE_S)
     if run.returncode:
         raise SystemExit(f"{' '.join(command)}: ended with {run.returncode}")
     return np.array(samples)
 
 
-def _tree_bytes(root: psutil.Popen) -> int:
+def tree_bytes(root: psutil.Popen) -> int:
+    """Proportional set size of a process and all below it."""
     total = 0
     try:
         for process in (root, *root.children(recursive=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,16 +30,17 @@ def missing() -> str:
 
 
 def write_units(
-    path: Path, pictures: list[np.ndarray], codec: str = "libx264", options: dict[str, str] | None = None
+    path: Path, pictures: Iterable[np.ndarray], codec: str = "libx264", options: dict[str, str] | None = None
 ) -> Path:
     """Encoded BGR pictures at 25 fps, in decoding order, each with its times: what the server sends."""
     with av.open(io.BytesIO(), "w", format="hevc" if codec == "libx265" else "h264") as container:
         stream = container.add_stream(codec, rate=FPS)
-        stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = FAST if options is None else options
         packets = []
         for k, picture in enumerate(pictures):
+            if k == 0:
+                stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts = k
             packets += stream.encode(frame)
