@@ -21,7 +21,7 @@ LINE_HEADINGS = ("true", "counted", "error", "right", "missed", "extra")
 
 
 def evaluate(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The folder of a finished run.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of a finished run.")] = None,
     truth: Truth = None,
     tracks: Annotated[Path | None, typer.Option("--tracks", help="True tracks of a run: MOTChallenge text.")] = None,
     corrections: Annotated[Path | None, typer.Option("--corrections", help="What the audit page saved.")] = None,
@@ -118,7 +118,8 @@ def _show_differences(document: dict[str, Any]) -> None:
     from stream.display import console
     from stream.evaluation.document import WHAT
 
-    words = ("camera", "what", "line", "direction", "class", "counted as", "cause")
+    heading = "cause" if document["causes_known"] else "probable cause"
+    words = ("camera", "what", "line", "direction", "class", "counted as", heading)
     table = _table("every difference", words, ("frame", "seconds", "track"))
     for one in document["differences"]:
         texts = (one[key] for key in ("camera", "what", "line", "direction", "label", "counted_as", "cause"))
@@ -127,7 +128,7 @@ def _show_differences(document: dict[str, Any]) -> None:
     if table.row_count:
         console.print(table)
     if document["causes"]:
-        table = _table("causes", ("cause",), WHAT)
+        table = _table("causes", (heading,), WHAT)
         for cause, count in document["causes"].items():
             table.add_row(cause, *(str(count[what]) for what in WHAT))
         console.print(table)

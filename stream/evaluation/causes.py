@@ -88,7 +88,7 @@ class Inquiry:
 
         truth = self._truth
         ids, number = np.unique(truth.track_id, return_inverse=True)
-        touching, side = _touches(line, truth.xyxy), _side(line, truth.xyxy)
+        touching, side = touches(line, truth.xyxy), side_of(line, truth.xyxy)
         total = np.bincount(number[touching], minlength=len(ids))
         gain = np.zeros((len(crossings), len(ids)))
         for k, c in enumerate(crossings):
@@ -168,14 +168,14 @@ def _mostly(on: np.ndarray) -> int | None:
     return int(ids[count.argmax()]) if len(ids) else None
 
 
-def _side(line: Line, xyxy: np.ndarray) -> np.ndarray:
+def side_of(line: Line, xyxy: np.ndarray) -> np.ndarray:
     """Signed distance of the ground points of boxes from the line, px; positive on the side that `in` leads to."""
     dx, dy = line.x2 - line.x1, line.y2 - line.y1
     x, y = (xyxy[:, 0] + xyxy[:, 2]) / 2, xyxy[:, 3]
     return (dx * (y - line.y1) - dy * (x - line.x1)) / float(np.hypot(dx, dy))
 
 
-def _touches(line: Line, xyxy: np.ndarray) -> np.ndarray:
+def touches(line: Line, xyxy: np.ndarray) -> np.ndarray:
     """bool (N,): the line passes through the box. Liang and Barsky's clipping of a segment."""
     start, way = np.array([line.x1, line.y1]), np.array([line.x2 - line.x1, line.y2 - line.y1])
     safe = np.where(way == 0, 1e-12, way)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ WHAT = ("missed", "extra", "class")
 
 class Difference(msgspec.Struct, frozen=True):
     """One crossing that was missed, counted too much or called by another class (label: the true one). frame, pts_s: of
-    the truth where there is one. cause is empty where it is not known."""
+    the truth where there is one. cause: one of stream.evaluation.causes.Cause."""
 
     camera: str
     what: str  # of WHAT
@@ -29,20 +28,15 @@ class Difference(msgspec.Struct, frozen=True):
     frame: int
     pts_s: float
     track_id: int | None
-    cause: str = ""  # a stream.evaluation.causes.Cause
+    cause: str
 
 
 def differences(lane: LaneResult) -> list[Difference]:
     """In order of time."""
     score = lane.counts
-    if score is None:
+    if score is None or lane.causes is None:
         return []
-    missed: Sequence[str] = [""] * len(score.missed)
-    extra: Sequence[str] = [""] * len(score.extra)
-    wrong = ""
-    if lane.causes is not None:
-        missed, extra = lane.causes
-        wrong = "wrong class"
+    missed, extra = lane.causes
     found = [
         Difference(lane.camera, "missed", t.line, t.direction, t.label, "", t.frame, lane.recording.pts_of(t.frame),
                    None, cause)
@@ -54,7 +48,7 @@ def differences(lane: LaneResult) -> list[Difference]:
     ]
     found += [
         Difference(lane.camera, "class", t.line, t.direction, t.label, c.label, t.frame,
-                   lane.recording.pts_of(t.frame), c.track_id, wrong)
+                   lane.recording.pts_of(t.frame), c.track_id, "wrong class")
         for t, c in score.matched
         if t.label != c.label
     ]  # fmt: skip
@@ -62,8 +56,8 @@ def differences(lane: LaneResult) -> list[Difference]:
 
 
 def causes(found: list[Difference]) -> dict[str, dict[str, int]]:
-    """Cause -> how many missed, extra and of another class, most first; empty where causes are not known."""
-    count = Counter((one.cause, one.what) for one in found if one.cause)
+    """Cause -> how many missed, extra and of another class, most first."""
+    count = Counter((one.cause, one.what) for one in found)
     table = {cause: {what: count[cause, what] for what in WHAT} for cause, _ in count}
     return dict(sorted(table.items(), key=lambda item: -sum(item[1].values())))
 
@@ -75,6 +69,7 @@ def run_document(result: RunResult, bin_s: float) -> dict[str, Any]:
     return {
         "counts": _score(total(scores)) if scores else None,
         "causes": causes(listed),
+        "causes_known": all(lane.causes_known for lane in result.lanes),  # else probable: there were no true tracks
         "cameras": [_lane(lane, bin_s) for lane in result.lanes],
         "differences": msgspec.to_builtins(listed),
         "audited": msgspec.to_builtins(result.audited),

@@ -15,6 +15,7 @@ from stream.errors import ConfigError, SourceError, TruthError
 from stream.evaluation.causes import Cause, Inquiry, RunTracks
 from stream.evaluation.counts import Score, TrueCrossing, read_truth, score
 from stream.evaluation.mot import TrackBoxes, read_mot
+from stream.evaluation.suspicion import probable_causes
 from stream.evaluation.tracks import TrackScore, score_tracks
 from stream.messages import Counted, Crossing
 from stream.replay import Lane, lanes_of, stored_config
@@ -51,14 +52,17 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 class LaneResult(msgspec.Struct, frozen=True):
-    """One camera. counts and tracks are None where there is no truth of them; causes (of the missed and of the extra
-    crossings, in order) where there is not both."""
+    """One camera. counts, tracks and causes are None where there is no truth of them.
+
+    causes: of the missed and of the extra crossings, in order; known where there are true tracks, else only probable.
+    """
 
     camera: str
     recording: Recording
     counts: Score | None
     tracks: TrackScore | None
     causes: tuple[list[Cause], list[Cause]] | None
+    causes_known: bool
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -175,10 +179,12 @@ def _evaluate_lane(
         _check_boxes(files.tracks, boxes, lane)
         shown = recording.tracks.boxes.take(recording.tracks.boxes.considered)
         tracks = score_tracks(boxes, shown, recording.frames)
+    lines = {line.name: line for line in lane.scene.lines}
     if counts is not None and truth is not None and boxes is not None:
-        lines = {line.name: line for line in lane.scene.lines}
         causes = Inquiry(lines, boxes, recording.tracks, recording.fps).causes(counts, truth)
-    return LaneResult(lane.scene.camera, recording, counts, tracks, causes)
+    elif counts is not None:
+        causes = probable_causes(counts, counted, lines, recording.tracks, recording.fps)
+    return LaneResult(lane.scene.camera, recording, counts, tracks, causes, boxes is not None)
 
 
 def _check_frames(path: Path | None, last: int, recording: Recording) -> None:

@@ -86,7 +86,7 @@ def test_misses_and_extras_are_listed_with_causes_when_the_truth_differs(folder:
     assert found["causes"]["wrong class"] == {"missed": 0, "extra": 0, "class": 1}
     output = invoke(folder, "--truth", truth)
     assert "precision 66.7%" in output
-    assert "counting rule" not in output  # the cause is not known without true tracks
+    assert "probable cause" in output  # it is not known without true tracks
 
 
 def test_the_corrected_count_is_given_when_a_person_checked_the_strips(folder: Path, tmp_path: Path) -> None:

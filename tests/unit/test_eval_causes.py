@@ -8,6 +8,7 @@ import pytest
 from stream.evaluation.causes import Inquiry, RunTracks
 from stream.evaluation.counts import TrueCrossing, score
 from stream.evaluation.mot import TrackBoxes
+from stream.evaluation.suspicion import probable_causes
 from stream.messages import Crossing
 from stream.scene import Line
 
@@ -108,3 +109,40 @@ def test_no_cause_is_made_up_when_no_true_track_crosses_then() -> None:
     assert causes(stand(1, 20), run_of([]), [], [TRUE]) == (["unexplained"], [])
     upwards = TrueCrossing("clip", "A", 45, 40, 49, "car", "out", "")
     assert causes(drive(1), run_of([]), [], [upwards]) == (["unexplained"], [])
+
+
+PROBABLY_MISSED = {
+    "nothing near": ([], "missed detection"),
+    "only a parked car on the line": (stand(7, 50), "missed detection"),
+    "only one that drives the other way": ([(99 - k, *rest) for k, *rest in drive(7)], "missed detection"),
+    "never confirmed": (drive(7, confirmed=False), "lost track"),
+    "lost on the line": (drive(7, range(47)), "counting rule"),
+    "lost before its foot was over the line": (drive(7, range(30, 60), x=0)[:10], "missed detection"),
+    "found when its foot was over the line": (drive(7, range(42, 90)), "lost track"),
+    "tracked all the time": (drive(7), "counting rule"),
+}
+
+
+@pytest.mark.parametrize(("found", "cause"), PROBABLY_MISSED.values(), ids=PROBABLY_MISSED)
+def test_a_probable_cause_is_given_when_there_are_no_true_tracks(found: list[Row], cause: str) -> None:
+    result = score([], [TRUE], FPS)
+    assert probable_causes(result, [], {"A": LINE}, run_of(found), FPS) == ([cause], [])
+
+
+BACK = TrueCrossing("clip", "A", 45, 40, 49, "car", "out", "")
+PROBABLY_EXTRA = {
+    "two tracks on one place": (drive(7) + drive(8, x=4), [TRUE], [counted(45, 7), counted(46, 8)], "double count"),
+    "goes on where another ended": (drive(7, range(45)) + drive(8, range(46, 90)), [TRUE],
+                                    [counted(45, 7), counted(48, 8)], "double count"),
+    "another place": (drive(7) + drive(8, x=100), [TRUE], [counted(45, 7), counted(46, 8)], "unexplained"),
+    "the wrong way": (drive(7), [BACK], [counted(45, 7)], "counting rule"),
+    "alone": (drive(7), [], [counted(45, 7)], "unexplained"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "truth", "counts", "cause"), PROBABLY_EXTRA.values(), ids=PROBABLY_EXTRA)
+def test_a_probable_cause_is_given_when_a_crossing_is_extra(
+    found: list[Row], truth: list[TrueCrossing], counts: list[Crossing], cause: str
+) -> None:
+    _, extra = probable_causes(score(counts, truth, FPS), counts, {"A": LINE}, run_of(found), FPS)
+    assert extra == [cause]
