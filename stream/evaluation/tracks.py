@@ -46,7 +46,8 @@ def score_tracks(truth: TrackBoxes, found: TrackBoxes, frames: int) -> TrackScor
     try:
         from trackeval.metrics import CLEAR, HOTA, Identity
     except ImportError as error:
-        fix = "pip install 'roadtally[eval]'"
+        # not in an extra: what it requires would replace opencv-python-headless
+        fix = "pip install --no-deps trackeval tabulate"
         raise ConfigError("eval", f"track metrics need the package trackeval: {error}", fix) from None
     data = _arranged(truth, found, frames)
     settings = {"PRINT_CONFIG": False, "THRESHOLD": MATCH_IOU}

@@ -62,6 +62,7 @@ def tracks_of(path: Path) -> Path:
 
 
 def test_everything_is_right_when_the_truth_is_what_was_counted(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval", reason="pip install --no-deps trackeval")
     truth, tracks = truth_of(folder, tmp_path / "truth.csv"), tracks_of(tmp_path / "gt.txt")
     found = evaluated(tmp_path, folder, "--truth", truth, "--tracks", tracks, "--bin", 0.02)
     assert (found["counts"]["true"], found["counts"]["matched"], found["differences"]) == (3, 3, [])
@@ -74,6 +75,7 @@ def test_everything_is_right_when_the_truth_is_what_was_counted(folder: Path, tm
 
 
 def test_misses_and_extras_are_listed_with_causes_when_the_truth_differs(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trackeval", reason="pip install --no-deps trackeval")
     truth, tracks = truth_of(folder, tmp_path / "truth.csv"), tracks_of(tmp_path / "gt.txt")
     lines = truth.read_text().splitlines(keepends=True)
     lines[1] = lines[1].replace("car", "bus")
