@@ -3,6 +3,7 @@
 Less certain than stream.evaluation.causes: a strange track near the line may be another road user's.
 
 Missed crossing, from the tracks that were not counted on this line in this direction within a second:
+  id switch        one on the line jumped back then: it left a road user that was over the line for the next one
   counting rule    a confirmed one went over the line in this direction then
   lost track       one moved across the line in this direction then, but not from side to side, or never confirmed
   missed detection none did
@@ -58,8 +59,11 @@ def _of_missed(frames: tuple[int, int], on: np.ndarray, side: np.ndarray, run: R
     moved = False
     for track in np.unique(boxes.track_id[near & on]):
         rows = np.flatnonzero(near & (boxes.track_id == track))
-        height = boxes.xyxy[rows, 3] - boxes.xyxy[rows, 1]
-        if side[rows[-1]] - side[rows[0]] < MOVED * height.mean():
+        step = MOVED * float((boxes.xyxy[rows, 3] - boxes.xyxy[rows, 1]).mean())
+        back = np.flatnonzero(np.diff(side[rows]) < -step)
+        if len(back) and side[rows[back[0]]] > 0 and side[rows[-1]] - side[rows[back[0] + 1]] >= step:
+            return "id switch"
+        if side[rows[-1]] - side[rows[0]] < step:
             continue
         if side[rows[0]] < 0 < side[rows[-1]] and run.confirmed[rows[-1]]:
             return "counting rule"

@@ -120,7 +120,9 @@ PROBABLY_MISSED = {
     "lost before its foot was over the line": (drive(7, range(30, 60), x=0)[:10], "missed detection"),
     "found when its foot was over the line": (drive(7, range(42, 90)), "lost track"),
     "tracked all the time": (drive(7), "counting rule"),
-}
+    "on from the one before": ([(k, 7, 0, foot + 30, *rest) for k, _, _, foot, *rest in drive(7, range(44))]
+                               + drive(7, range(44, 90)), "id switch"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("found", "cause"), PROBABLY_MISSED.values(), ids=PROBABLY_MISSED)
