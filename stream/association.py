@@ -28,17 +28,33 @@ _FLICKER = np.array(
 
 
 def near_pairs(a_box: np.ndarray, reach: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) of boxes that may touch along x when a's grows by reach.
+    """Pairs (i, j) of boxes that may touch when a's grows by reach.
 
     a_box f64 (4, N) and b_box f64 (4, M) are x1, y1, x2, y2; reach f64 (N,) px.
     """
-    order = np.argsort(b_box[0])
+    order = b_box[0].argsort()
     left = b_box[0, order]
-    low = np.searchsorted(left, a_box[0] - reach - (b_box[2] - b_box[0]).max(initial=0.0))
-    count = np.searchsorted(left, a_box[2] + reach) - low
-    i = np.repeat(np.arange(len(count)), count)
+    low = left.searchsorted(a_box[0] - reach - (b_box[2] - b_box[0]).max(initial=0.0))
+    count = left.searchsorted(a_box[2] + reach) - low
+    i = np.arange(len(count)).repeat(count)
     start = low - count.cumsum() + count
-    return i, order[np.arange(len(i)) + start[i]]
+    j = order[np.arange(len(i)) + start[i]]
+    if len(i) > 4 * (len(count) + len(order)):  # a crowd: most of these are apart along y
+        touching = ((b_box[1, j] <= a_box[3, i] + reach[i]) & (b_box[3, j] >= a_box[1, i] - reach[i])).nonzero()[0]
+        i, j = i[touching], j[touching]
+    return i, j
+
+
+def shared_area(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
+    """px² that box pairs (4, P) and (4, P) share -> (P,)."""
+    sides = np.minimum(a_box[2:], b_box[2:]) - np.maximum(a_box[:2], b_box[:2])
+    np.maximum(sides, 0, out=sides)
+    return sides[0] * sides[1]
+
+
+def box_area(box: np.ndarray) -> np.ndarray:
+    """px² of boxes (4, N) -> (N,)."""
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray) -> np.ndarray:
@@ -58,8 +74,9 @@ def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray) -> np
 def shape_iou(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
     """IoU of box pairs (4, P) and (4, P) if their centres were the same -> (P,): how alike their sizes are."""
     a_sides, b_sides = a_box[2:] - a_box[:2], b_box[2:] - b_box[:2]
-    shared = np.minimum(a_sides, b_sides).prod(axis=0)
-    return shared / (a_sides.prod(axis=0) + b_sides.prod(axis=0) - shared)
+    least = np.minimum(a_sides, b_sides)
+    shared = least[0] * least[1]
+    return shared / (a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1] - shared)
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
@@ -72,7 +89,7 @@ def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.nd
     taken_i, taken_j = np.zeros(i.max(initial=-1) + 1, bool), np.zeros(j.max(initial=-1) + 1, bool)
     chosen = []
     for stage in stages:
-        open_pairs = np.flatnonzero(stage & ~(taken_i[i] | taken_j[j]))
+        open_pairs = (stage & ~(taken_i[i] | taken_j[j])).nonzero()[0]
         if len(open_pairs):
             won = open_pairs[assign(i[open_pairs], j[open_pairs], worth[open_pairs])]
             taken_i[i[won]] = taken_j[j[won]] = True
@@ -82,7 +99,7 @@ def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.nd
 
 def contested(i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Indices of the pairs whose track or detection stands in another pair as well."""
-    return np.flatnonzero((np.bincount(i)[i] > 1) | (np.bincount(j)[j] > 1))
+    return ((np.bincount(i)[i] > 1) | (np.bincount(j)[j] > 1)).nonzero()[0]
 
 
 def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
@@ -92,10 +109,10 @@ def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     as the best other pairs of its row and of its column together is in some best assignment (giving it up frees only
     those two), so such pairs are taken at once, and only the rest goes to the Hungarian algorithm.
     """
-    if not len(i):
-        return i
+    if len(i) < 2 or (np.bincount(i).max() == 1 and np.bincount(j).max() == 1):
+        return np.arange(len(i))
     best_of_i, best_of_j = np.zeros(i.max() + 1, np.intp), np.zeros(j.max() + 1, np.intp)
-    order = np.argsort(worth, kind="stable")
+    order = worth.argsort(kind="stable")
     best_of_i[i[order]] = order  # the last write, the greatest worth, stays
     best_of_j[j[order]] = order
     each = np.arange(len(i))
@@ -107,8 +124,8 @@ def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     sure = top_i & top_j & (worth >= rival_i[i] + rival_j[j])
     taken_i, taken_j = np.zeros(len(best_of_i), bool), np.zeros(len(best_of_j), bool)
     taken_i[i[sure]] = taken_j[j[sure]] = True
-    rest = np.flatnonzero(~(taken_i[i] | taken_j[j]))
-    sure_pairs = np.flatnonzero(sure)
+    rest = (~(taken_i[i] | taken_j[j])).nonzero()[0]
+    sure_pairs = sure.nonzero()[0]
     if not len(rest):
         return sure_pairs
     return np.concatenate([sure_pairs, rest[_hungarian(i[rest], j[rest], worth[rest])]])
@@ -135,10 +152,12 @@ def redundant(
     A weak one that lies on or in a confident one of its group, and one that is drawn round several others.
     """
     i, j = near_pairs(box, np.zeros(len(score)), box)
-    other = (i != j) & (GROUP[label[i]] == GROUP[label[j]])
+    group = GROUP[label]
+    other = ((i != j) & (group[i] == group[j])).nonzero()[0]
+    if not len(other):
+        return np.zeros(len(score), bool)
     i, j = i[other], j[other]
-    shared = np.maximum(np.minimum(box[2:, i], box[2:, j]) - np.maximum(box[:2, i], box[:2, j]), 0).prod(axis=0)
-    area = (box[2:] - box[:2]).prod(axis=0)
+    shared, area = shared_area(box[:, i], box[:, j]), box_area(box)
     confident = score >= confident_score
     weak = (shared >= least_iou * (area[i] + area[j] - shared)) | (shared >= PART_SHARE * area[i])
     drop = np.zeros(len(score), bool)
@@ -165,8 +184,7 @@ def doubles(
     """
     i, j = near_pairs(a_box, np.zeros(a_box.shape[1]), b_box)
     a, b = a_box[:, i], b_box[:, j]
-    shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod(axis=0)
-    a_area, b_area = (a[2:] - a[:2]).prod(axis=0), (b[2:] - b[:2]).prod(axis=0)
+    shared, a_area, b_area = shared_area(a, b), box_area(a), box_area(b)
     same = GROUP[a_label[i]] == GROUP[b_label[j]]
     same &= (shared >= least_iou * (a_area + b_area - shared)) | (shared >= PART_SHARE * a_area)
     rides = (a_label[i] == PERSON) & (GROUP[b_label[j]] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)

@@ -67,7 +67,7 @@ class TrackerSettings(BaseModel):
         1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
-    coast_s: float = Field(1.2, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
+    coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
     coast_passes: int = Field(
         2, ge=0, description="No track ends before it was missed in more detector passes than this."
     )
@@ -102,7 +102,7 @@ class CountingSettings(BaseModel):
         "ground", description="The point of the box that crosses: bottom centre or centre."
     )
     margin: float = Field(
-        0.2, ge=0, description="Beyond the line by this share of the box size (√area) a track is settled."
+        0.25, ge=0, description="Beyond the line by this share of the box size (√area) a track is settled."
     )
     margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")

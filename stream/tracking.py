@@ -112,7 +112,7 @@ class Tracker:
     def _accept(self, detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The usable detections: box f64 (4, M) as x1, y1, x2, y2, score (M,), label (M,)."""
         box = detections.xyxy.T.astype(np.float64)
-        sound = (box[2:] > box[:2]).all(axis=0) & (np.abs(box) < 1e6).all(axis=0)  # false for NaN and infinity as well
+        sound = (box[2] > box[0]) & (box[3] > box[1]) & (np.abs(box).max(axis=0) < 1e6)  # false for NaN and infinity
         keep = sound & (detections.score >= self.settings.weak_score)
         self.rejected += int(np.count_nonzero(~sound))
         box, score, label = (
@@ -196,7 +196,7 @@ class Tracker:
         rows = t[:, i]
         mean, cov = rows[MEAN].reshape(2, 2, 2, -1), rows[COV].reshape(3, 2, -1)
         size = box[2:] - box[:2]
-        observed = np.stack([box[:2] + size / 2, size])
+        observed = np.array([box[:2] + size / 2, size])
         variance = (s.box_noise * mean[0, 1, 1]) ** 2
         mean, cov = kalman.update(mean, cov, observed, variance)
         gap = rows[MISSES] > 1
@@ -233,7 +233,7 @@ class Tracker:
         box, score, label = box[:, keep], score[keep], label[keep]
         n = len(score)
         size = box[2:] - box[:2]
-        observed = np.stack([box[:2] + size / 2, size])
+        observed = np.array([box[:2] + size / 2, size])
         height2 = size[1] ** 2
         speeds = np.array([[s.birth_speed**2], [s.birth_growth**2]])
         mean, cov = kalman.begin(observed, s.box_noise**2 * height2, speeds * height2)

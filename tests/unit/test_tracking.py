@@ -62,7 +62,7 @@ def test_id_stays_when_a_car_stops_while_hidden() -> None:
     ids = set()
     for k in range(100):
         x = min(50 + 6.0 * k, 250)
-        ids |= set(confirmed(tracker.update(detections() if 30 < k < 55 else detections(car(x)), k / 25)))
+        ids |= set(confirmed(tracker.update(detections() if 30 < k < 50 else detections(car(x)), k / 25)))
     assert ids == {1}
 
 
