@@ -4,7 +4,8 @@
 
 A crossing matches a true one of the same line and direction within a second of the road user being on the line; rows of
 the truth that are flagged count neither for nor against (see stream/evaluation/counts.py). Clips that show next to
-nothing of the vehicles (--apart) are reported apart from the rest. No clip gets a setting of its own.
+nothing of the vehicles (--apart) are reported apart from the rest. No clip gets a setting of its own. The cause of a
+difference is the probable one, see stream/evaluation/suspicion.py; the baseline leaves no tracks to tell it from.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ from clips import CLIPS, find_clip, read_lines
 from timing import line_options, machine, markdown, run_baseline, run_roadtally
 
 from stream.evaluation.counts import Score, read_truth, score, total
+from stream.evaluation.runs import read_recording
+from stream.evaluation.suspicion import probable_causes
 from stream.messages import Crossing
+from stream.replay import lanes_of, stored_config
 from stream.video import probe
 
+ERRORS = ("clip", "what", "line", "direction", "class", "frame", "track", "cause")
 HEAD = ("clip", "true", "matched", "missed", "extra", "recall %", "precision %", "class %")
 
 
@@ -50,15 +55,29 @@ def by_line(name: str, result: Score) -> list[tuple[object, ...]]:
     return [(name, *key, true[key], counted[key]) for key in sorted(true.keys() | counted.keys())]
 
 
-def errors(name: str, result: Score) -> list[tuple[object, ...]]:
+def causes_of(out: Path, result: Score, counted: list[Crossing]) -> tuple[list[str], list[str]]:
+    """The probable causes of what the run in `out` missed and counted too much, in order."""
+    (lane,) = lanes_of(out, stored_config(out))
+    recording = read_recording(lane)
+    lines = {line.name: line for line in lane.scene.lines}
+    missed, extra = probable_causes(result, counted, lines, recording.tracks, recording.fps)
+    return list(missed), list(extra)
+
+
+def errors(name: str, result: Score, causes: tuple[list[str], list[str]]) -> list[tuple[object, ...]]:
     """Every miss, extra and wrong class of a clip, with frame numbers."""
     rows = [
-        (name, "miss", t.line, t.direction, t.label, f"{t.frame} ({t.first} to {t.last})", "") for t in result.missed
+        (name, "miss", t.line, t.direction, t.label, f"{t.frame} ({t.first} to {t.last})", "", cause)
+        for t, cause in zip(result.missed, causes[0], strict=True)
     ]
-    rows += [(name, "extra", c.line, c.direction, c.label, str(c.seq), str(c.track_id)) for c in result.extra]
-    wrong = [(t, c) for t, c in result.matched if t.label != c.label]
     rows += [
-        (name, "class", t.line, t.direction, f"{t.label} as {c.label}", str(t.frame), str(c.track_id)) for t, c in wrong
+        (name, "extra", c.line, c.direction, c.label, str(c.seq), str(c.track_id), cause)
+        for c, cause in zip(result.extra, causes[1], strict=True)
+    ]
+    rows += [
+        (name, "class", t.line, t.direction, f"{t.label} as {c.label}", str(t.frame), str(c.track_id), "wrong class")
+        for t, c in result.matched
+        if t.label != c.label
     ]
     return sorted(rows, key=lambda row: int(row[5].split()[0]))
 
@@ -74,29 +93,32 @@ def main() -> None:
     given = _arguments()
     print(machine(), "\n", flush=True)
     truth, lines, results = read_truth(given.clips / "truth" / "crossings.csv"), read_lines(given.clips), {}
+    listed: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.clip or sorted(lines):
             clip = find_clip(given.clips, name)
-            counted = count(clip, lines[name], given, (given.out or Path(folder)) / name)
-            results[name] = score(counted, [row for row in truth if row.clip == name], probe(str(clip)).fps)
+            out = (given.out or Path(folder)) / name
+            counted = count(clip, lines[name], given, out)
+            result = score(counted, [row for row in truth if row.clip == name], probe(str(clip)).fps)
+            unknown = ([""] * len(result.missed), [""] * len(result.extra))
+            listed += errors(name, result, unknown if given.baseline else causes_of(out, result, counted))
+            results[name] = result
             print(" ".join(str(cell) for cell in summary(name, results[name])), flush=True)
     together = total([result for name, result in results.items() if name not in given.apart])
     rows = [summary(name, result) for name, result in results.items()]
     rows.append(summary(f"all but {', '.join(given.apart)}" if given.apart else "all", together))
-    listed = [row for name, result in results.items() for row in errors(name, result)]
     print("\n" + markdown(HEAD, rows), "\n")
     lines_head = ("clip", "line", "direction", "class", "true", "counted")
     print(markdown(lines_head, [row for name, result in results.items() for row in by_line(name, result)]), "\n")
-    print(markdown(("clip", "what", "line", "direction", "class", "frame", "track"), listed))
+    print(markdown(ERRORS, listed))
     if given.json:
         given.json.write_text(json.dumps(_document(rows, listed), indent=2))
 
 
 def _document(rows: list[tuple[object, ...]], listed: list[tuple[object, ...]]) -> dict[str, object]:
-    names = ("clip", "what", "line", "direction", "class", "frame", "track")
     return {
         "clips": [dict(zip(HEAD, row, strict=True)) for row in rows],
-        "errors": [dict(zip(names, row, strict=True)) for row in listed],
+        "errors": [dict(zip(ERRORS, row, strict=True)) for row in listed],
     }
 
 

@@ -137,8 +137,13 @@ def _wanted(lanes: list[Lane], camera: str | None, tracks: Path | None) -> list[
 
 
 def _by_camera(path: Path, config: Config, lanes: Sequence[Lane]) -> dict[str, list[TrueCrossing]]:
-    """Camera -> its rows: those whose clip is the name of the camera, or of its file without suffix."""
+    """Camera -> its rows: those whose clip is the name of the camera, or of its file without suffix.
+
+    A file without any row tells of a single camera that nobody crossed a line.
+    """
     rows = read_truth(path)
+    if not rows and len(lanes) == 1:
+        return {lanes[0].scene.camera: []}
     sources = {camera.name: Path(camera.source).stem for camera in config.cameras}
     found = {}
     for lane in lanes:
@@ -172,7 +177,7 @@ def _evaluate_lane(
     recording = read_recording(lane)
     counts = tracks = causes = None
     if truth is not None:
-        _check_frames(files.crossings, max(row.frame for row in truth), recording)
+        _check_frames(files.crossings, max((row.frame for row in truth), default=0), recording)
         counts = score(counted, truth, recording.fps)
     if boxes is not None:
         _check_frames(files.tracks, int(boxes.frame[-1]), recording)

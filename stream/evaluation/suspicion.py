@@ -9,7 +9,8 @@ Missed crossing, from the tracks that were not counted on this line in this dire
   missed detection none did
 Extra crossing:
   double count     another track was counted on this line in this direction within a second, and lies on the same place
-  counting rule    a road user truly went over the line within a second, in the other direction
+  counting rule    its track was counted in the other direction too, to and fro; or a road user truly went over the
+                   line within a second, in the other direction
   unexplained      otherwise: look at the audit strip
 """
 
@@ -79,6 +80,9 @@ def _of_extra(
         same = (other.line, other.direction) == (one.line, one.direction) and other.track_id != one.track_id
         if same and abs(other.seq - one.seq) <= slack and _together(run, one, other, slack):
             return "double count"
+    back = (one.line, one.track_id)
+    if any((c.line, c.track_id) == back and c.direction != one.direction for c in counted):
+        return "counting rule"
     turned = (
         true.line == one.line and true.direction != one.direction and true.first - slack <= one.seq <= true.last + slack
         for true in missed

@@ -102,6 +102,12 @@ def test_the_corrected_count_is_given_when_a_person_checked_the_strips(folder: P
     assert (out["counted"], out["count"]) == (1, 1.0)
 
 
+def test_everything_is_extra_when_the_truth_says_that_nobody_passed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_text(HEAD)
+    counts = evaluated(tmp_path, folder, "--truth", tmp_path / "truth.csv")["counts"]
+    assert (counts["true"], counts["extra"], counts["recall"]["value"]) == (0, 3, None)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
