@@ -34,6 +34,7 @@ class CameraPlan(msgspec.Struct, frozen=True):
     letterbox: Letterbox
     layout: SlotLayout
     live: bool  # a camera, which goes on without us; not a file, and no file that a server holds
+    follow: bool  # a file that is still being written
     timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
@@ -69,6 +70,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         letterbox=Letterbox((x1, y1, x2, y2), input_hw),
         layout=SlotLayout(yuv_hw, input_hw),
         live=live,
+        follow=camera.follow and not live,
         timeout_s=camera.timeout_s,
         blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,

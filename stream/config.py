@@ -44,6 +44,9 @@ class CameraConfig(Settings):
     roi: Literal["auto", "full"] | tuple[tuple[float, float], ...] = Field(
         default="full", description="What the network sees: the whole picture, or a polygon given by its corners."
     )
+    follow: bool = Field(
+        default=False, description="The file is still being written: read on until it has not grown for `timeout_s`."
+    )
     timeout_s: float = Field(
         default=5.0, gt=0, description="A live camera that gives no picture for so long is opened anew."
     )

@@ -156,6 +156,8 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
         if (n := values.get(f'roadtally_crossings_total{{camera="{camera}",label="{label}"}}'))
     }
     counted = ", ".join(f"{n} {label}" for label, n in counts.items()) or "nothing counted yet"
+    if values.get(f'roadtally_connected{{camera="{camera}"}}') == 0:
+        return f"camera away, {counted}"
     return f"{pace.fps(camera, frames):.0f} fps, {counted}"
 
 

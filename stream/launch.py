@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -42,6 +43,7 @@ RUN = "run.json"
 OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BACKGROUND, STRIPS)
 MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
 OWN_FILES = (f"{STORE}*", CROSSINGS, RUN, TRAJECTORIES.replace(".", "*."), *OF_CAMERA, *MADE_LATER)
+LOOKS = 8  # sources at a time
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
 
@@ -69,9 +71,11 @@ def look(config: Config) -> dict[str, VideoInfo]:
     that cannot be read, lines that cannot be crossed."""
     infos: dict[str, VideoInfo] = {}
     problems: list[RoadtallyError] = []
-    for camera in config.cameras:
+    with ThreadPoolExecutor(LOOKS) as pool:  # a camera takes a second or two, an absent one longer
+        looks = [pool.submit(_probe, camera) for camera in config.cameras]
+    for camera, found in zip(config.cameras, looks, strict=True):
         try:
-            infos[camera.name] = _probe(camera)
+            infos[camera.name] = found.result()
             plan_camera(config, camera, infos[camera.name])
         except (SourceError, ConfigError) as error:
             problems.append(error)
@@ -86,7 +90,7 @@ def _probe(camera: CameraConfig) -> VideoInfo:
     source = with_credentials(camera.source, camera.name, os.environ)
     if not is_live(source):
         return probe(source)
-    return probe_live(source, Patience.of(camera.timeout_s), camera.wait_s)
+    return probe_live(source, Patience.of(camera.timeout_s, source), camera.wait_s)
 
 
 @contextmanager

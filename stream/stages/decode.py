@@ -10,7 +10,7 @@ from stream.messages import Clock, Decoded, Duty, EndOfStream, Frame, Gap, Messa
 from stream.metrics import Metrics
 from stream.sources import with_credentials
 from stream.transport.ring import Slot, SlotPool
-from stream.video import DayTime, Feed, FileFeed, LiveFeed, Outage, Patience, Picture, Shaper
+from stream.video import DayTime, Feed, FileFeed, FollowFeed, LiveFeed, Outage, Patience, Picture, Shaper
 
 WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 
@@ -88,6 +88,8 @@ class Decode:
         )
         self._metrics.set("roadtally_decoded_total", self._feed.decoded, camera=camera.name)
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
+        if camera.live:
+            self._metrics.set("roadtally_connected", 1.0, camera=camera.name)
         self._most_in_flight = max(self._most_in_flight, self._pool.in_flight())
         self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
@@ -110,7 +112,7 @@ class Decode:
 
 
 def _open_feed(camera: CameraPlan, source: str) -> Feed:
-    if not camera.live:
-        return FileFeed(source)
-    address = with_credentials(source, camera.name, os.environ)
-    return LiveFeed(address, camera.info.fps, Patience.of(camera.timeout_s))
+    patience = Patience.of(camera.timeout_s, source)
+    if camera.live:
+        return LiveFeed(with_credentials(source, camera.name, os.environ), camera.info.fps, patience)
+    return FollowFeed(source, camera.info.fps, patience) if camera.follow else FileFeed(source)

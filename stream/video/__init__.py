@@ -2,6 +2,7 @@
 
 from stream.video.connection import Patience
 from stream.video.feed import DayTime, Feed, FileFeed, Outage, Picture
+from stream.video.follow import FollowFeed
 from stream.video.live import LiveFeed, probe_live
 from stream.video.planes import yuv_planes
 from stream.video.reader import VideoReader
@@ -12,6 +13,7 @@ __all__ = [
     "DayTime",
     "Feed",
     "FileFeed",
+    "FollowFeed",
     "LiveFeed",
     "Outage",
     "Patience",

@@ -22,10 +22,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import SourceError
-from stream.sources import endpoint_of, is_device, masked
+from stream.sources import comes_in_bursts, endpoint_of, is_device, is_live, masked
 from stream.video.source import VideoInfo, describe, reason_of, video_stream
 
-REACH_S = 2.0  # for a camera to answer at all; asked for anew soon, so that one that comes back is met soon
+REACH_S = 1.5  # for a camera to answer at all; asked for anew soon, so that one that comes back is met soon
+BURSTS = 6  # times the patience with a source that comes in bursts
 LOOK_S = 0.2  # how often a thread that waits for room looks whether it was left behind
 WALLCLOCK = struct.Struct("<q")  # AVProducerReferenceTime: microseconds since 1970
 
@@ -39,9 +40,10 @@ class Patience:
     picture_s: float = 5.0
 
     @classmethod
-    def of(cls, timeout_s: float) -> Patience:
-        """From one figure: seconds between two pictures."""
-        return cls(3 * timeout_s, timeout_s)
+    def of(cls, timeout_s: float, source: str) -> Patience:
+        """From one figure, seconds between two pictures; more for a source that sends some seconds at once."""
+        bursts = BURSTS if comes_in_bursts(source) else 1
+        return cls(3 * timeout_s * bursts, timeout_s * bursts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,20 @@ class Connection:
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             stream.codec_context.flags |= Flags.copy_opaque  # a picture remembers the packet that it came with
             seen_key = False
-            for packet in container.demux(stream):
-                if self._abandoned:
-                    return
-                seen_key = seen_key or packet.is_keyframe
-                if seen_key:  # what comes before cannot be decoded whole
-                    self._decode(packet, container, stream)
+            try:
+                for packet in container.demux(stream):
+                    if self._abandoned:
+                        return
+                    seen_key = seen_key or packet.is_keyframe
+                    if seen_key and packet.size:  # what comes before cannot be decoded whole
+                        packet.opaque = time.monotonic_ns(), _utc_s(packet)
+                        self._decode(packet, container, stream)
+            finally:
+                self._decode(None, container, stream)  # the last pictures wait in the decoder
 
-    def _decode(self, packet: Packet, container: InputContainer, stream: VideoStream) -> None:
-        packet.opaque = time.monotonic_ns(), _utc_s(packet)
+    def _decode(self, packet: Packet | None, container: InputContainer, stream: VideoStream) -> None:
         try:
-            frames = packet.decode()
+            frames = stream.codec_context.decode(packet)
         except av.FFmpegError:
             self.damaged += 1
             return
@@ -169,12 +174,14 @@ class Connection:
 
 
 def open_live(source: str, patience: Patience, analyse_s: float) -> InputContainer:
-    """The opened container of a camera; the caller closes it. Raises av.FFmpegError, OSError."""
+    """The opened container of a camera or of a growing file; the caller closes it. Raises av.FFmpegError, OSError."""
     options = {"analyzeduration": str(round(analyse_s * 1e6))}
+    name, device = source, "video4linux2" if is_device(source) else None
     if source.startswith("rtsp"):
         options |= {"rtsp_transport": "tcp", "timeout": str(round(patience.picture_s * 1e6))}
-    device = "video4linux2" if is_device(source) else None
-    return av.open(source, format=device, options=options, timeout=(patience.open_s, patience.picture_s))
+    elif not is_live(source):  # at the end of the file, wait for more; never look for the end
+        name, options = f"file:{source}", {"follow": "1", "seekable": "0"}
+    return av.open(name, format=device, options=options, timeout=(patience.open_s, patience.picture_s))
 
 
 def _reach(source: str) -> None:

@@ -18,7 +18,7 @@ from stream.video.source import VideoInfo
 KEEP = 8  # decoded pictures that wait for the worker; older ones make room
 GRACE_S = 1.0  # after FFmpeg's own deadline, before a reader counts as stuck
 MOST_STUCK = 4  # readers left behind at a time
-STEADY_S = 10.0  # a connection that holds for so long ends an episode of trouble
+STEADY_S = 2.0  # a connection that holds for so long ends an episode of trouble
 GAP_S = 2.0  # between two pictures of one connection: more is time that was not seen
 PROBE_S = 1.5  # of the stream, to know its frame rate
 LEAVE_S = 0.5  # for a reader to take leave of the camera

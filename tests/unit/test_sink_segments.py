@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from stream.cameras import Retention, plan_camera
 from stream.config_file import parse
+from stream.errors import SourceError
 from stream.sinks.segments import GB, Segments, outdated
 from stream.video import VideoInfo, VideoReader
 from tests.build import make_counted, make_yuv
@@ -16,10 +19,22 @@ from tests.build import make_counted, make_yuv
 DAY_S = 86400.0
 
 
-def record(folder: Path, seconds: int, **output: float) -> list[Path]:
+def open_sink(folder: Path, **output: float) -> Segments:
     config = parse({"cameras": [{"source": "rtsp://c/s", "name": "cam"}], "output": {"dir": folder, **output}}, "here")
     info = VideoInfo(160, 120, 25.0, None, None, "h264", "yuv420p")
-    sink = Segments.open(plan_camera(config, config.cameras[0], info), folder)
+    return Segments.open(plan_camera(config, config.cameras[0], info), folder)
+
+
+def read_end_s(path: Path) -> float:
+    try:
+        with VideoReader(str(path)) as reader:
+            return max(pts_s for _, pts_s in reader)
+    except SourceError:  # nothing whole is in it yet
+        return 0.0
+
+
+def record(folder: Path, seconds: int, **output: float) -> list[Path]:
+    sink = open_sink(folder, **output)
     for k in range(seconds * 25):
         sink.write(make_counted(k, 1000 + k / 25, make_yuv(160, 120, k % 200)))
     sink.close()
@@ -37,6 +52,28 @@ def test_recording_is_cut_when_a_segment_is_full(tmp_path: Path) -> None:
         assert times_s == pytest.approx([k / 25 for k in range(len(times_s))], abs=1e-5)
         counts.append(len(times_s))
     assert sorted(counts) == [25, 50, 50]
+
+
+def test_less_than_a_second_is_lost_when_the_power_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the disk has for certain is what was there when it was last told to write."""
+    cut = tmp_path / "cut.mp4"
+    certain_s: list[tuple[float, float]] = []  # (written so far, seconds that the disk has)
+    written_s = 0.0
+
+    def fdatasync(file: int) -> None:
+        at_s = written_s
+        cut.write_bytes(Path(f"/proc/self/fd/{file}").read_bytes())
+        certain_s.append((at_s, read_end_s(cut)))
+
+    monkeypatch.setattr("os.fdatasync", fdatasync)
+    sink, started_s = open_sink(tmp_path), time.monotonic()
+    for k in range(100):
+        time.sleep(max(0.0, started_s + k / 25 - time.monotonic()))
+        written_s = k / 25
+        sink.write(make_counted(k, 1000 + k / 25, make_yuv(160, 120, k)))
+    sink.close()
+    lost_s = [later[0] - disk_s for (_, disk_s), later in pairwise(certain_s)]  # cut just before the next
+    assert len(lost_s) >= 5 and max(lost_s[2:]) <= 1.0
 
 
 KEPT = Retention(600, 0, 0)
