@@ -152,6 +152,8 @@ def redundant(
     A weak one that lies on or in a confident one of its group, and one that is drawn round several others.
     """
     i, j = near_pairs(box, np.zeros(len(score)), box)
+    if len(i) == len(score):  # nothing touches anything but itself
+        return np.zeros(len(score), bool)
     group = GROUP[label]
     other = ((i != j) & (group[i] == group[j])).nonzero()[0]
     if not len(other):

@@ -64,7 +64,7 @@ class TrackerSettings(BaseModel):
     )
     confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
     confirm_evidence: float = Field(
-        1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
+        1.2, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
     coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
@@ -77,7 +77,7 @@ class TrackerSettings(BaseModel):
     double_iou: float = Field(
         0.4, gt=0, le=1, description="A weak detection that overlaps a confident one so much is ignored."
     )
-    box_noise: float = Field(0.05, gt=0, description="Standard deviation of a detected box, in box heights.")
+    box_noise: float = Field(0.065, gt=0, description="Standard deviation of a detected box, in box heights.")
     place_noise: float = Field(1.5, gt=0, description="Change of velocity in one second, box heights per second.")
     size_noise: float = Field(
         0.5, gt=0, description="Change of the growth of the box in one second, box heights per second."

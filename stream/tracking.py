@@ -91,7 +91,9 @@ class Tracker:
             s = self.settings
             height = mean[0, 1, 1]
             kalman.predict(mean, cov, dt_s, np.array([[s.place_noise**2], [s.size_noise**2]]) * (height * height))
-            mean[1, 1, :, self._table[MISSES] > 0] *= math.exp(-dt_s / s.growth_memory_s)
+            unseen = self._table[MISSES] > 0
+            if unseen.any():
+                mean[1, 1, :, unseen] *= math.exp(-dt_s / s.growth_memory_s)
             np.maximum(mean[0, 1], 1.0, out=mean[0, 1])  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
@@ -99,8 +101,10 @@ class Tracker:
         if not len(self._id):
             return self._id
         t, s = self._table, self.settings
-        patience_s = np.where(t[CONFIRMED] > 0, s.coast_s, s.trial_gap_s)
         unseen_s = pts_s - t[SEEN_S]
+        if unseen_s.max() <= min(s.coast_s, s.trial_gap_s):
+            return self._id[:0]
+        patience_s = np.where(t[CONFIRMED] > 0, s.coast_s, s.trial_gap_s)
         stale = (unseen_s > patience_s) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
         if not stale.any():
             return self._id[:0]
