@@ -130,7 +130,7 @@ class _Supervisor:
                     self._fail(
                         StageError(f"stage {name}", _died(process.exitcode), "its files are closed; run it again")
                     )
-                return None
+                return
             limit_s = STALL_S if name in self._ready else (REMOTE_S if work.host else OPEN_S)
             silent_s = now_s - self._heard_s.get(name, self._started_s)
             if silent_s > limit_s:
