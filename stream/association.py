@@ -57,26 +57,25 @@ def box_area(box: np.ndarray) -> np.ndarray:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray) -> np.ndarray:
+def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray, shape: float = 0.0) -> np.ndarray:
     """IoU of box pairs (4, P) and (4, P) after both grew by buffer (P,) px on every side -> (P,).
 
     Small or fast objects that do not overlap between two frames become comparable (Yang et al., Hard to Track Objects
     with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching Space, WACV 2023).
+    shape: what boxes of wholly different size lose; like ones (IoU 1 if their centres were the same) lose nothing.
     """
     twice = 2 * buffer
     sides = np.minimum(a_box[2:], b_box[2:]) - np.maximum(a_box[:2], b_box[:2]) + twice
     np.maximum(sides, 0, out=sides)
-    shared = sides[0] * sides[1]
     a_sides, b_sides = a_box[2:] - a_box[:2] + twice, b_box[2:] - b_box[:2] + twice
-    return shared / (a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1] - shared)
-
-
-def shape_iou(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
-    """IoU of box pairs (4, P) and (4, P) if their centres were the same -> (P,): how alike their sizes are."""
-    a_sides, b_sides = a_box[2:] - a_box[:2], b_box[2:] - b_box[:2]
-    least = np.minimum(a_sides, b_sides)
-    shared = least[0] * least[1]
-    return shared / (a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1] - shared)
+    both = a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1]
+    shared = sides[0] * sides[1]
+    overlap: np.ndarray = shared / (both - shared)
+    if shape:
+        least = np.minimum(a_sides, b_sides)
+        common = least[0] * least[1]
+        overlap += shape * (common / (both - common) - 1)
+    return overlap
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
@@ -160,6 +159,10 @@ def redundant(
         return np.zeros(len(score), bool)
     i, j = i[other], j[other]
     shared, area = shared_area(box[:, i], box[:, j]), box_area(box)
+    close = (shared >= 0.5 * np.minimum(area[i], area[j])).nonzero()[0]  # what all rules below ask for at least
+    if not len(close):
+        return np.zeros(len(score), bool)
+    i, j, shared = i[close], j[close], shared[close]
     confident = score >= confident_score
     weak = (shared >= least_iou * (area[i] + area[j] - shared)) | (shared >= PART_SHARE * area[i])
     drop = np.zeros(len(score), bool)

@@ -52,7 +52,7 @@ class TrackerSettings(BaseModel):
         description="Boxes grow by this many standard deviations of the predicted place before IoU; 0: plain IoU.",
     )
     buffer_limit: float = Field(0.7, ge=0, description="Boxes never grow by more than this, in box heights.")
-    shape: float = Field(0.3, ge=0, le=1, description="Weight of the likeness of box sizes in the association.")
+    shape: float = Field(0.4, ge=0, le=1, description="Weight of the likeness of box sizes in the association.")
     growth_memory_s: float = Field(0.2, gt=0, description="An unseen box stops to grow or shrink within this, seconds.")
     class_aware: bool = Field(True, description="A person never becomes a truck; car, bus and truck may flicker.")
     momentum: float = Field(0.2, ge=0, le=1, description="Weight of the direction of motion where tracks compete.")

@@ -35,6 +35,7 @@ class Tracker:
     def __init__(self, settings: TrackerSettings) -> None:
         self.settings = settings
         self.rejected = 0
+        self._noise = np.array([[settings.place_noise**2], [settings.size_noise**2]])
         self._table = np.zeros((ROWS, 0))
         self._id = np.zeros(0, np.int64)
         self._next_id = 1
@@ -90,7 +91,7 @@ class Tracker:
             mean, cov = self._belief()
             s = self.settings
             height = mean[0, 1, 1]
-            kalman.predict(mean, cov, dt_s, np.array([[s.place_noise**2], [s.size_noise**2]]) * (height * height))
+            kalman.predict(mean, cov, dt_s, self._noise * (height * height))
             unseen = self._table[MISSES] > 0
             if unseen.any():
                 mean[1, 1, :, unseen] *= math.exp(-dt_s / s.growth_memory_s)
@@ -139,9 +140,7 @@ class Tracker:
         corner = np.concatenate([place - half, place + half])
         buffer = np.minimum(s.buffer_sigmas * np.sqrt(cov[0, 0]), s.buffer_limit * mean[0, 1, 1])
         i, j = association.near_pairs(corner, 2 * buffer, box)
-        worth = association.buffered_iou(corner[:, i], box[:, j], buffer[i]) - s.gate
-        if s.shape:
-            worth -= s.shape * (1 - association.shape_iou(corner[:, i], box[:, j]))
+        worth = association.buffered_iou(corner[:, i], box[:, j], buffer[i], s.shape) - s.gate
         if s.class_aware:
             worth -= association.flicker_cost(t[VOTES].argmax(axis=0)[i], label[j])
         possible = worth > 0
