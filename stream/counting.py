@@ -151,10 +151,10 @@ class Counter:
     def _settle(self, pts_s: float) -> None:
         """See which tracks stand clear of which line, and turn passes into crossings."""
         clear = np.sign(self._distance) * (np.abs(self._distance) > self._margin())
-        stayed = (clear == self._side) & (clear != 0)
-        self._net[stayed] = 0
-        self._since_s[stayed] = 0
-        changed = (clear != self._side) & (clear != 0)
+        stayed, settled = clear == self._side, clear != 0
+        if self._net.any() or self._since_s.any():
+            self._net[stayed & settled] = self._since_s[stayed & settled] = 0
+        changed = settled & ~stayed
         if not changed.any():
             return
         for line, k in zip(*np.nonzero(changed), strict=True):
@@ -210,7 +210,10 @@ class Counter:
     def _bridge_births(self) -> None:
         """Prolong tracks backwards, once each, as soon as their direction is known."""
         t = self._table
-        due = (t[BRIDGED] == 0) & self._proven()
+        open_ = t[BRIDGED] == 0
+        if not open_.any():
+            return
+        due = open_ & self._proven()
         if not due.any():
             return
         t[BRIDGED, due] = 1
