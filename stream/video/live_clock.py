@@ -11,6 +11,7 @@ from typing import Literal
 RESTART_S = 1.0  # a stamp this much before the one before it: the camera's clock was set anew
 AHEAD_S = 2.0  # a picture this much before its time: the camera's clock jumped
 SLEW = 0.005  # of the time between two pictures, at most, to follow the arrival: 18 s an hour
+UTC_SURE = 3  # times in a row that a camera must say so: a single one may be damaged
 UTC_STEP_S = 0.1  # the mapping to the time of day is told anew when it is wrong by so much
 
 TimeSource = Literal["rtcp", "arrival"]
@@ -70,6 +71,7 @@ class DayClock:
     def __init__(self) -> None:
         self.source: TimeSource = "arrival"
         self._offset_s: float | None = None  # from the line to UTC
+        self._heard_s, self._times = 0.0, 0  # another offset that the camera says, and how often in a row
 
     def utc_s(self, pts_s: float) -> float:
         """Seconds since 1970 of a moment on the line. Only after the first look()."""
@@ -78,7 +80,7 @@ class DayClock:
 
     def restart(self) -> None:
         """A new connection: until the camera tells its time again, this machine's holds."""
-        self.source, self._offset_s = "arrival", None
+        self.source, self._offset_s, self._times = "arrival", None, 0
 
     def look(self, pts_s: float, camera_utc_s: float | None, machine_offset_s: float) -> bool:
         """Take in what is known with a picture; True if the mapping is another from here on.
@@ -86,10 +88,18 @@ class DayClock:
         camera_utc_s: what the camera says that this picture's time is; machine_offset_s: from the line to UTC by this
         machine's clock.
         """
-        if camera_utc_s is None and self.source == "rtcp":
-            return False  # the camera tells its time with some packets only
-        source: TimeSource = "arrival" if camera_utc_s is None else "rtcp"
-        offset_s = machine_offset_s if camera_utc_s is None else camera_utc_s - pts_s
+        if camera_utc_s is not None and self._is_sure(camera_utc_s - pts_s):
+            return self._turn("rtcp", camera_utc_s - pts_s)
+        return self.source == "arrival" and self._turn("arrival", machine_offset_s)
+
+    def _is_sure(self, offset_s: float) -> bool:
+        if self._times and abs(offset_s - self._heard_s) < UTC_STEP_S:
+            self._times += 1
+        else:
+            self._heard_s, self._times = offset_s, 1
+        return self._times >= UTC_SURE
+
+    def _turn(self, source: TimeSource, offset_s: float) -> bool:
         if self._offset_s is not None and source == self.source and abs(offset_s - self._offset_s) < UTC_STEP_S:
             return False
         self.source, self._offset_s = source, offset_s

@@ -124,7 +124,7 @@ def test_lost_pictures_are_a_gap_when_the_connection_stays(road: Camera) -> None
     assert feed.reconnects == 0
 
 
-@pytest.mark.parametrize("jump_s", [-1000, -2, 3, 100000])
+@pytest.mark.parametrize("jump_s", [-1000, 3])
 def test_time_goes_on_when_the_clock_of_the_camera_jumps(jump_s: int, units: dict[str, Path]) -> None:
     with http_camera(units["h264"], jump_s) as port:
         seen = Seen(feed := LiveFeed(f"http://127.0.0.1:{port}/road.ts", 25.0, QUICK))

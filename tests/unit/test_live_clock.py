@@ -81,13 +81,21 @@ def test_day_is_told_anew_only_when_it_changes() -> None:
     day = DayClock()
     assert day.look(0.0, None, 1000.0) and day.source == "arrival"
     assert not day.look(1.0, None, 1000.02)
-    assert day.look(2.0, 1003.5, 1000.0) and day.source == "rtcp"
-    assert day.utc_s(3.0) == pytest.approx(1004.5)
-    assert not day.look(3.0, None, 1000.0), "between two reports the camera's time holds"
-    assert not day.look(4.0, 1005.52, 1000.0)
-    assert day.look(5.0, 1010.0, 1000.0), "the camera's clock was set"
+    assert [day.look(2.0 + k, 1003.5 + k, 1000.0) for k in range(3)] == [False, False, True]
+    assert day.source == "rtcp" and day.utc_s(5.0) == pytest.approx(1006.5)
+    assert not day.look(5.0, None, 1000.0), "between two reports the camera's time holds"
+    assert not day.look(6.0, 1007.52, 1000.0)
+    assert [day.look(7.0 + k, 1020.0 + k, 1000.0) for k in range(3)] == [False, False, True], "its clock was set"
     day.restart()
     assert day.look(6.0, None, 1000.0) and day.source == "arrival"
+
+
+def test_time_of_day_stays_when_a_single_report_is_damaged() -> None:
+    day = DayClock()
+    for k in range(20):
+        day.look(float(k), 5000.0 + k + (15.3 if k in (7, 12) else 0), 1000.0)
+        if k >= 3:
+            assert day.utc_s(float(k)) == pytest.approx(5000.0 + k)
 
 
 @pytest.mark.parametrize(("away_s", "expected_s"), [(0, 0.25), (1, 0.25), (10, 1.0), (120, 12.0), (86400, 30.0)])
