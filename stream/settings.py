@@ -41,7 +41,7 @@ class TrackerSettings(BaseModel):
 
     confident_score: float = Field(0.4, ge=0, le=1, description="Detections at or above this are associated first.")
     weak_score: float = Field(
-        0.1, ge=0, le=1, description="Detections below this are ignored; those between rescue tracks."
+        0.15, ge=0, le=1, description="Detections below this are ignored; those between rescue tracks."
     )
     birth_score: float = Field(0.4, ge=0, le=1, description="A detection needs this much to begin a track.")
     gate: float = Field(0.15, ge=0, lt=1, description="Least (buffered) IoU of a confident detection with its track.")
@@ -64,7 +64,7 @@ class TrackerSettings(BaseModel):
     )
     confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
     confirm_evidence: float = Field(
-        1.2, ge=0, description="Sum of confident scores that a track needs to be confirmed."
+        1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
     coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
