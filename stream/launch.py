@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +47,9 @@ LOOKS = 8  # sources at a time
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
 
+Stopped = Callable[[], bool]
+
+
 @dataclass(slots=True)
 class Report:
     """What a run gives back to its caller."""
@@ -66,13 +69,13 @@ class Report:
         return SourceError.exit_code if lost else 0
 
 
-def look(config: Config) -> dict[str, VideoInfo]:
-    """A look at every source. Raises SourceError or ConfigError with the problems of all cameras at once: sources
-    that cannot be read, lines that cannot be crossed."""
+def look(config: Config, stopped: Stopped = lambda: False) -> dict[str, VideoInfo]:
+    """A look at every source; stopped: ends the wait for absent cameras. Raises SourceError or ConfigError with
+    the problems of all cameras at once: sources that cannot be read, lines that cannot be crossed."""
     infos: dict[str, VideoInfo] = {}
     problems: list[RoadtallyError] = []
     with ThreadPoolExecutor(LOOKS) as pool:  # a camera takes a second or two, an absent one longer
-        looks = [pool.submit(_probe, camera) for camera in config.cameras]
+        looks = [pool.submit(_probe, camera, stopped) for camera in config.cameras]
     for camera, found in zip(config.cameras, looks, strict=True):
         try:
             infos[camera.name] = found.result()
@@ -86,11 +89,11 @@ def look(config: Config) -> dict[str, VideoInfo]:
     return infos
 
 
-def _probe(camera: CameraConfig) -> VideoInfo:
+def _probe(camera: CameraConfig, stopped: Stopped) -> VideoInfo:
     source = with_credentials(camera.source, camera.name, os.environ)
     if not is_live(source):
         return probe(source)
-    return probe_live(source, Patience.of(camera.timeout_s, source), camera.wait_s)
+    return probe_live(source, Patience.of(camera.timeout_s, source), camera.wait_s, stopped)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def run(
         changes["output.video"] = False
     config = _configured(source, line, {k: v for k, v in changes.items() if v is not None}, set_ or [])
     interrupts = Interrupts()
-    with signals(interrupts), planned(config, look(config)) as plan:
+    with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:
         with watching(plan) as watch:
             report = launch(config, plan, watch, interrupts)
         show_report(report, plan)

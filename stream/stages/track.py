@@ -52,7 +52,8 @@ class Track:
 
     def _interrupt(self, gap: Gap) -> Gap:
         """All tracks end: what comes after a time that was not seen is new, and gets new ids."""
-        crossings = self._counters[gap.camera].finish()
+        certain = self._counters[gap.camera].finish()
+        crossings = tuple(crossing for crossing in certain if not gap.hides(crossing))
         self._trackers[gap.camera].reset()
         self._gaps[gap.camera] = gap
         for crossing in crossings:

@@ -3,7 +3,8 @@
 from stream.video.connection import Patience
 from stream.video.feed import DayTime, Feed, FileFeed, Outage, Picture
 from stream.video.follow import FollowFeed
-from stream.video.live import LiveFeed, probe_live
+from stream.video.live import LiveFeed
+from stream.video.live_probe import probe_live
 from stream.video.planes import yuv_planes
 from stream.video.reader import VideoReader
 from stream.video.shaper import Shaper, shapes

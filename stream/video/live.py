@@ -13,14 +13,12 @@ from stream.video.backoff import retry_delay_s
 from stream.video.connection import Arrived, Connection, Patience
 from stream.video.feed import DayTime, Outage, Picture
 from stream.video.live_clock import AHEAD_S, DayClock, LiveClock
-from stream.video.source import VideoInfo
 
 KEEP = 8  # decoded pictures that wait for the worker; older ones make room
 GRACE_S = 1.0  # after FFmpeg's own deadline, before a reader counts as stuck
 MOST_STUCK = 4  # readers left behind at a time
 STEADY_S = 2.0  # a connection that holds for so long ends an episode of trouble
 GAP_S = 2.0  # between two pictures of one connection: more is time that was not seen
-PROBE_S = 1.5  # of the stream, to know its frame rate
 LEAVE_S = 0.5  # for a reader to take leave of the camera
 BURST_S = 60.0  # how far ahead of its time a source that comes in bursts may be
 
@@ -183,26 +181,3 @@ class LiveFeed:
 
     def _look_at_day(self, pts_s: float, camera_utc_s: float | None) -> bool:
         return self._day.look(pts_s, camera_utc_s, time.time() - self._now_s())
-
-
-def probe_live(source: str, patience: Patience, wait_s: float) -> VideoInfo:
-    """Open a camera and describe its first picture; a camera that is absent is tried for wait_s.
-
-    Raises SourceError with the last reason when it does not come.
-    """
-    chance, started_s = Random(), time.monotonic()
-    while True:
-        connection = Connection(source, patience, 1, analyse_s=PROBE_S)
-        why = None
-        while connection.info is None and why is None:
-            connection.take(0.1)
-            why = connection.ended or connection.overdue(GRACE_S)
-        connection.abandon()
-        if connection.info is not None:
-            connection.is_stuck(LEAVE_S)
-            return connection.info
-        away_s = time.monotonic() - started_s
-        if away_s >= wait_s:
-            fix = "check address, port, user and password; `wait_s` of a camera waits longer for it at the start"
-            raise SourceError(masked(source), f"expected a stream, got: {why}", fix)
-        time.sleep(retry_delay_s(away_s, chance))

@@ -1,0 +1,44 @@
+"""A first look at a camera: its picture must be known before a run can be planned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import Random
+
+from stream.errors import SourceError
+from stream.sources import masked
+from stream.video.backoff import retry_delay_s
+from stream.video.connection import Connection, Patience
+from stream.video.live import GRACE_S, LEAVE_S
+from stream.video.source import VideoInfo
+
+PROBE_S = 1.5  # of the stream, to know its frame rate
+LOOK_S = 0.1  # how often a wait looks whether it shall end
+
+Stopped = Callable[[], bool]
+
+
+def probe_live(source: str, patience: Patience, wait_s: float, stopped: Stopped = lambda: False) -> VideoInfo:
+    """Open a camera and describe its first picture; a camera that is absent is tried for wait_s, or until stopped.
+
+    Raises SourceError with the last reason when it does not come.
+    """
+    chance, started_s = Random(), time.monotonic()
+    while True:
+        connection = Connection(source, patience, 1, analyse_s=PROBE_S)
+        why = None
+        while connection.info is None and why is None:
+            connection.take(LOOK_S)
+            why = "stopped by the user" if stopped() else connection.ended or connection.overdue(GRACE_S)
+        connection.abandon()
+        if connection.info is not None:
+            connection.is_stuck(LEAVE_S)
+            return connection.info
+        away_s = time.monotonic() - started_s
+        if away_s >= wait_s or stopped():
+            fix = "check address, port, user and password; `wait_s` of a camera waits longer for it at the start"
+            raise SourceError(masked(source), f"expected a stream, got: {why}", fix)
+        retry_s = time.monotonic() + retry_delay_s(away_s, chance)
+        while time.monotonic() < retry_s and not stopped():
+            time.sleep(LOOK_S)
