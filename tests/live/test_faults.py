@@ -207,7 +207,7 @@ def test_newest_pictures_are_kept_when_nobody_takes_them(road: Camera) -> None:
     time.sleep(1.5)
     seen.pictures_more(5)
     newest_s = seen.pictures[-1].captured_ns / 1e9
-    assert time.monotonic() - newest_s < 0.2
+    assert time.monotonic() - newest_s < 0.6, "it gave what had waited for 1.5 s"
     assert feed.decoded > len(seen.pictures)
     check(seen, feed)
     assert feed.skipped["worker busy"] > 20
