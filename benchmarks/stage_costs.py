@@ -47,7 +47,7 @@ def decode_cost(work: WorkerPlan) -> tuple[float, float, list[Decoded]]:
     alone_ms = 1000 * (time.process_time() - started_s) / frames
     kept: list[Decoded] = []
     pool = SlotPool(local_slots(4, camera.layout))
-    stage = Decode(camera, pool, Metrics())
+    stage = Decode(camera, work.sources[camera.name], pool, Metrics())
     started_s, copied_s = time.process_time(), 0.0
     while isinstance(message := stage.next(), Decoded):
         before_s = time.process_time()
