@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -91,6 +92,27 @@ def test_run_ends_at_once_when_interrupted_twice(tmp_path: Path) -> None:
     assert code == 130, text
     assert time.monotonic() - started_s < 10
     assert picture_times_s(tmp_path / "out" / "annotated.mp4")
+
+
+def workers_of(pid: int) -> list[int]:
+    """Pids of the workers of a run in the order in which they were started: decode, detect, track+record."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return sorted(c for c in children if b"resource_tracker" not in Path(f"/proc/{c}/cmdline").read_bytes())
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the pids of workers are read from /proc")
+@pytest.mark.parametrize(("order", "stage"), enumerate(["decode", "detect", "track+record"]))
+def test_stage_is_named_when_it_is_killed(order: int, stage: str, tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4", frames=400)
+    process = roadtally("run", str(clip), "--line", LINE, *SLOW, "--out", str(tmp_path / "out"))
+    wait_for_video(tmp_path / "out", process)
+    victims = workers_of(process.pid)
+    os.kill(victims[order], signal.SIGKILL)
+    code, text = finish(process)
+    assert code == 6, text
+    assert f"stage {stage}: was killed by SIGKILL" in text
+    assert picture_times_s(tmp_path / "out" / "annotated.mp4")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in victims)
 
 
 def mistakes(folder: Path) -> dict[str, tuple[list[str], int, str]]:
