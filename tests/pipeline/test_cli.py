@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 from stream.store import Store
@@ -55,12 +57,13 @@ def test_line_is_suggested_when_none_is_given(tmp_path: Path) -> None:
 
 
 def wait_for_video(folder: Path, process: subprocess.Popen[str]) -> None:
-    """Until the run has counted something: then it is under way in every stage."""
+    """Until the recording has its first whole second: then the run is under way in every stage."""
     deadline_s = time.monotonic() + 40
     while time.monotonic() < deadline_s and process.poll() is None:
-        if (folder / "tracks.txt").exists() and (folder / "tracks.txt").stat().st_size:
-            return
-        time.sleep(0.05)
+        with contextlib.suppress(OSError, av.FFmpegError):
+            if picture_times_s(folder / "annotated.mp4"):
+                return
+        time.sleep(0.1)
     raise AssertionError("the run never got under way")
 
 
@@ -101,7 +104,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the pids of workers are read from /proc")
-@pytest.mark.parametrize(("order", "stage"), enumerate(["decode", "detect", "track+record"]))
+@pytest.mark.parametrize(("order", "stage"), [(0, "decode"), (1, "detect"), (2, "track+record")])
 def test_stage_is_named_when_it_is_killed(order: int, stage: str, tmp_path: Path) -> None:
     clip = blob_clip(tmp_path / "road.mp4", frames=400)
     process = roadtally("run", str(clip), "--line", LINE, *SLOW, "--out", str(tmp_path / "out"))
