@@ -12,6 +12,7 @@ import msgspec
 
 from stream.errors import OutputError, TruthError
 from stream.messages import LABELS
+from stream.rows import read_rows
 
 Verdict = Literal["checked", "missed", "extra", "class", "direction"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -40,16 +41,7 @@ class Correction(msgspec.Struct, frozen=True):
 
 def read_corrections(path: Path) -> list[Correction]:
     """Raises TruthError that names the row and the column."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                what = f"expected the columns {', '.join(COLUMNS)}, got {', '.join(reader.fieldnames or ('nothing',))}"
-                raise TruthError(str(path), what, f"add {', '.join(missing)}")
-            return [_row(f"{path}, line {reader.line_num}", row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TruthError(str(path), f"cannot be read: {error}", "check the path") from error
+    return read_rows(path, COLUMNS, _row)
 
 
 def write_corrections(path: Path, corrections: Iterable[Correction]) -> Path:

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A module imports from lines above its own, or from its own line.
 LAYERS = (
     ("stream.errors", "stream"),
-    ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.scene", "stream.settings",
-     "stream.sources", "stream.latency"),
+    ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.rows", "stream.scene",
+     "stream.settings", "stream.sources", "stream.latency"),
     ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.passing", "stream.counting",
      "stream.batching", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.video", "stream.drawing", "stream.overlay", "stream.synth",

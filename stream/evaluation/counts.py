@@ -8,7 +8,6 @@ and finds as many pairs as possible. True rows with a flag (`edge`: on the line 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from stream.errors import TruthError
 from stream.messages import LABELS, Crossing
+from stream.rows import read_rows
 
 COLUMNS = ("clip", "line", "frame", "first", "last", "class", "direction", "flag")
 SLACK_S = 1.0
@@ -64,16 +64,7 @@ class Score(msgspec.Struct, frozen=True):
 
 def read_truth(path: Path) -> list[TrueCrossing]:
     """Rows of a truth file (CSV with the columns of COLUMNS). Raises TruthError that names the row."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                what = f"expected the columns {', '.join(COLUMNS)}, got {', '.join(reader.fieldnames or ('nothing',))}"
-                raise TruthError(str(path), what, f"add {', '.join(missing)}")
-            return [_row(f"{path}, line {reader.line_num}", row) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TruthError(str(path), f"cannot be read: {error}", "check the path") from error
+    return read_rows(path, COLUMNS, _row)
 
 
 def score(counted: Sequence[Crossing], truth: Sequence[TrueCrossing], fps: float) -> Score:
