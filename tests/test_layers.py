@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("stream.errors", "stream"),
     ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.rows", "stream.scene",
-     "stream.settings", "stream.sources", "stream.latency"),
+     "stream.settings", "stream.truth", "stream.sources", "stream.latency"),
     ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.passing", "stream.counting",
      "stream.batching", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.video", "stream.drawing", "stream.overlay", "stream.synth",

@@ -29,11 +29,12 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.evaluation.counts import SLACK_S, Score, TrueCrossing
+from stream.evaluation.counts import SLACK_S, Score
 from stream.evaluation.mot import TrackBoxes
 from stream.geometry import iou
 from stream.messages import LABELS, Crossing
 from stream.scene import Line
+from stream.truth import TrueCrossing
 
 Cause = Literal[
     "missed detection", "lost track", "id switch", "wrong class", "double count", "false detection", "counting rule",

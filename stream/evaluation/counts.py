@@ -17,25 +17,13 @@ import numpy as np
 from stream.errors import TruthError
 from stream.messages import LABELS, Crossing
 from stream.rows import read_rows
+from stream.truth import TrueCrossing
 
 COLUMNS = ("clip", "line", "frame", "first", "last", "class", "direction", "flag")
 SLACK_S = 1.0
 
 # What a pair is worth to the assignment: that it is one, then that it is unflagged, of one class, close in time.
 PAIR, UNFLAGGED, SAME_CLASS = 1000.0, 500.0, 10.0
-
-
-class TrueCrossing(msgspec.Struct, frozen=True):
-    """One row of a truth file. frame, first, last: 0-based, in decode order."""
-
-    clip: str
-    line: str
-    frame: int
-    first: int
-    last: int
-    label: str
-    direction: str
-    flag: str
 
 
 class Score(msgspec.Struct, frozen=True):

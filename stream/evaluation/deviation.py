@@ -8,8 +8,9 @@ from collections.abc import Callable, Hashable
 import msgspec
 import numpy as np
 
-from stream.evaluation.counts import Score, TrueCrossing
+from stream.evaluation.counts import Score
 from stream.messages import LABELS, Crossing
+from stream.truth import TrueCrossing
 
 SEGMENTS = 10
 CONFIDENCE = 0.95

@@ -13,7 +13,7 @@ from stream.config import Config
 from stream.corrections import read_corrections
 from stream.errors import ConfigError, SourceError, TruthError
 from stream.evaluation.causes import Cause, Inquiry, RunTracks
-from stream.evaluation.counts import Score, TrueCrossing, read_truth, score
+from stream.evaluation.counts import Score, read_truth, score
 from stream.evaluation.mot import TrackBoxes, read_mot
 from stream.evaluation.suspicion import probable_causes
 from stream.evaluation.tracks import TrackScore, score_tracks
@@ -21,6 +21,7 @@ from stream.messages import Counted, Crossing
 from stream.replay import Lane, lanes_of, stored_config
 from stream.summary import stored_crossings
 from stream.trajectories import read_trajectories
+from stream.truth import TrueCrossing
 
 
 class TruthFiles(msgspec.Struct, frozen=True):

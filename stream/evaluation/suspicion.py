@@ -21,10 +21,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stream.evaluation.causes import LIES_ON_IOU, Cause, RunTracks, side_of, touches
-from stream.evaluation.counts import SLACK_S, Score, TrueCrossing
+from stream.evaluation.counts import SLACK_S, Score
 from stream.geometry import iou
 from stream.messages import Crossing
 from stream.scene import Line
+from stream.truth import TrueCrossing
 
 MOVED = 0.25  # of the height of its box: what moves less along the way over the line stands
 

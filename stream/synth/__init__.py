@@ -8,6 +8,7 @@ truth ── boxes, visibility, crossings       clip ── all of it, into file
 
 from stream.synth.clip import make, simulate
 from stream.synth.settings import SynthResult, SynthSettings
-from stream.synth.truth import TrueCrossing, TrueFrame
+from stream.synth.truth import TrueFrame
+from stream.truth import TrueCrossing
 
 __all__ = ["SynthResult", "SynthSettings", "TrueCrossing", "TrueFrame", "make", "simulate"]

@@ -13,6 +13,7 @@ import numpy as np
 from stream.messages import LABELS
 from stream.scene import Line
 from stream.synth.cast import Sighting
+from stream.truth import TrueCrossing
 
 RASTER_WIDTH = 640
 """Hiding is worked out on a picture of at most this width, in pixels."""
@@ -105,20 +106,6 @@ def mot_rows(frame: TrueFrame) -> str:
         label = int(frame.label[index]) + 1
         rows.append(f"{frame.seq + 1},{int(frame.track_id[index])},{box},{considered},{label},{share:.3f}\n")
     return "".join(rows)
-
-
-class TrueCrossing(msgspec.Struct, frozen=True):
-    """One row of the crossings' truth. first and last: frames in which any of the body is on the line; frame: the
-    middle of them."""
-
-    clip: str
-    line: str
-    frame: int
-    first: int
-    last: int
-    label: str
-    direction: str
-    flag: str
 
 
 class CrossingBook:

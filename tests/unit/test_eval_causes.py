@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from stream.evaluation.causes import Inquiry, RunTracks
-from stream.evaluation.counts import TrueCrossing, score
+from stream.evaluation.counts import score
 from stream.evaluation.mot import TrackBoxes
 from stream.evaluation.suspicion import probable_causes
 from stream.messages import Crossing
 from stream.scene import Line
+from stream.truth import TrueCrossing
 
 FPS, FRAMES = 10.0, 100
 LINE = Line("A", 0, 50, 400, 50)

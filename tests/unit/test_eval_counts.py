@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stream.errors import TruthError
-from stream.evaluation.counts import TrueCrossing, read_truth, score
+from stream.evaluation.counts import read_truth, score
 from stream.messages import Crossing
+from stream.truth import TrueCrossing
 
 FPS = 25.0
 

@@ -1,0 +1,19 @@
+"""What truth files hold, whether counted by eye or written by the scene maker."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TrueCrossing(msgspec.Struct, frozen=True):
+    """One row of a truth file. first, last: frames (0-based, in decode order) in which any of the road user is on the
+    line; frame: the middle of them. flag: empty, `edge` or `uncertain`."""
+
+    clip: str
+    line: str
+    frame: int
+    first: int
+    last: int
+    label: str
+    direction: str
+    flag: str
