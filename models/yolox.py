@@ -19,24 +19,29 @@ from models.arch import Arch
 STRIDES = (8, 16, 32)
 
 
-class ConvAct(nn.Module):
-    """Convolution of odd size, padded to keep H and W (over the stride), then SiLU."""
+ACTIVATIONS = {"silu": fn.silu, "hswish": fn.hardswish}
+"""By the name in Arch.activation."""
 
-    def __init__(self, inside: int, out: int, size: int, stride: int = 1, groups: int = 1) -> None:
+
+class ConvAct(nn.Module):
+    """Convolution of odd size, padded to keep H and W (over the stride), then the activation."""
+
+    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inside, out, size, stride, size // 2, groups=groups)
+        self.activate = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
-        return fn.silu(self.conv(x), inplace=True)
+        return self.activate(self.conv(x), inplace=True)
 
 
 class DepthwiseConvAct(nn.Module):
-    """A 3x3 convolution of each channel alone, then a 1x1 that mixes the channels; SiLU after both."""
+    """A 3x3 convolution of each channel alone, then a 1x1 that mixes the channels; activated after both."""
 
-    def __init__(self, inside: int, out: int, size: int, stride: int = 1) -> None:
+    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1) -> None:
         super().__init__()
-        self.dconv = ConvAct(inside, inside, size, stride, groups=inside)
-        self.pconv = ConvAct(inside, out, 1)
+        self.dconv = ConvAct(activation, inside, inside, size, stride, groups=inside)
+        self.pconv = ConvAct(activation, inside, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pconv(self.dconv(x))
@@ -44,15 +49,15 @@ class DepthwiseConvAct(nn.Module):
 
 def _conv(arch: Arch, inside: int, out: int, stride: int = 1) -> nn.Module:
     """The 3x3 convolution of this architecture: depth-wise or dense."""
-    return (DepthwiseConvAct if arch.depthwise else ConvAct)(inside, out, 3, stride)
+    return (DepthwiseConvAct if arch.depthwise else ConvAct)(arch.activation, inside, out, 3, stride)
 
 
 class Focus(nn.Module):
     """(B, 3, H, W) -> (B, 12, H/2, W/2): the four pixels of each 2x2 block side by side, then a 3x3 convolution."""
 
-    def __init__(self, out: int) -> None:
+    def __init__(self, activation: str, out: int) -> None:
         super().__init__()
-        self.conv = ConvAct(12, out, 3)
+        self.conv = ConvAct(activation, 12, out, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         even, odd = x[..., ::2, :], x[..., 1::2, :]
@@ -65,7 +70,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, arch: Arch, channels: int, residual: bool) -> None:
         super().__init__()
-        self.conv1 = ConvAct(channels, channels, 1)
+        self.conv1 = ConvAct(arch.activation, channels, channels, 1)
         self.conv2 = _conv(arch, channels, channels)
         self.residual = residual
 
@@ -80,10 +85,10 @@ class CrossStage(nn.Module):
     def __init__(self, arch: Arch, inside: int, out: int, repeats: int, residual: bool) -> None:
         super().__init__()
         half = out // 2
-        self.conv1 = ConvAct(inside, half, 1)
-        self.conv2 = ConvAct(inside, half, 1)
+        self.conv1 = ConvAct(arch.activation, inside, half, 1)
+        self.conv2 = ConvAct(arch.activation, inside, half, 1)
         self.m = nn.Sequential(*(Bottleneck(arch, half, residual) for _ in range(repeats)))
-        self.conv3 = ConvAct(2 * half, out, 1)
+        self.conv3 = ConvAct(arch.activation, 2 * half, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         through, around = self.conv1(x), self.conv2(x)
@@ -93,10 +98,10 @@ class CrossStage(nn.Module):
 class PyramidPool(nn.Module):
     """Max pools of 5, 9 and 13 side by side (He et al., 2015). Two pools of 5 in a row equal one of 9."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, activation: str, channels: int) -> None:
         super().__init__()
-        self.conv1 = ConvAct(channels, channels // 2, 1)
-        self.conv2 = ConvAct(channels * 2, channels, 1)
+        self.conv1 = ConvAct(activation, channels, channels // 2, 1)
+        self.conv2 = ConvAct(activation, channels * 2, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
@@ -111,12 +116,12 @@ class Darknet(nn.Module):
     def __init__(self, arch: Arch) -> None:
         super().__init__()
         w, n = int(arch.width * 64), max(round(arch.depth * 3), 1)
-        self.stem = Focus(w) if arch.stem == "focus" else ConvAct(3, w, 3, 2)
+        self.stem = Focus(arch.activation, w) if arch.stem == "focus" else ConvAct(arch.activation, 3, w, 3, 2)
         self.dark2 = nn.Sequential(_conv(arch, w, 2 * w, 2), CrossStage(arch, 2 * w, 2 * w, n, True))
         self.dark3 = nn.Sequential(_conv(arch, 2 * w, 4 * w, 2), CrossStage(arch, 4 * w, 4 * w, 3 * n, True))
         self.dark4 = nn.Sequential(_conv(arch, 4 * w, 8 * w, 2), CrossStage(arch, 8 * w, 8 * w, 3 * n, True))
         last = CrossStage(arch, 16 * w, 16 * w, n, False)
-        self.dark5 = nn.Sequential(_conv(arch, 8 * w, 16 * w, 2), PyramidPool(16 * w), last)
+        self.dark5 = nn.Sequential(_conv(arch, 8 * w, 16 * w, 2), PyramidPool(arch.activation, 16 * w), last)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         c3 = self.dark3(self.dark2(self.stem(x)))
@@ -131,9 +136,9 @@ class Pyramid(nn.Module):
         super().__init__()
         w, n = int(arch.width * 64), max(round(arch.depth * 3), 1)
         self.backbone = Darknet(arch)
-        self.lateral_conv0 = ConvAct(16 * w, 8 * w, 1)
+        self.lateral_conv0 = ConvAct(arch.activation, 16 * w, 8 * w, 1)
         self.C3_p4 = CrossStage(arch, 16 * w, 8 * w, n, False)
-        self.reduce_conv1 = ConvAct(8 * w, 4 * w, 1)
+        self.reduce_conv1 = ConvAct(arch.activation, 8 * w, 4 * w, 1)
         self.C3_p3 = CrossStage(arch, 8 * w, 4 * w, n, False)
         self.bu_conv2 = _conv(arch, 4 * w, 4 * w, 2)
         self.C3_n3 = CrossStage(arch, 8 * w, 8 * w, n, False)
@@ -158,7 +163,7 @@ class Head(nn.Module):
         super().__init__()
         w = int(arch.width * 64)
         c = 4 * w
-        self.stems = nn.ModuleList(ConvAct(k * w, c, 1) for k in (4, 8, 16))
+        self.stems = nn.ModuleList(ConvAct(arch.activation, k * w, c, 1) for k in (4, 8, 16))
         self.cls_convs = nn.ModuleList(nn.Sequential(_conv(arch, c, c), _conv(arch, c, c)) for _ in STRIDES)
         self.reg_convs = nn.ModuleList(nn.Sequential(_conv(arch, c, c), _conv(arch, c, c)) for _ in STRIDES)
         self.cls_preds = nn.ModuleList(nn.Conv2d(c, arch.classes, 1) for _ in STRIDES)

@@ -35,6 +35,7 @@ class _Net:
 
     def __init__(self, arch: Arch, tensors: Mapping[str, np.ndarray]) -> None:
         self._arch, self._tensors = arch, tensors
+        self._activate = {"silu": ops.swish, "hswish": ops.hswish}[arch.activation]
         self._repeats = max(round(arch.depth * 3), 1)
 
     def backbone(self, x: Node) -> tuple[Node, Node, Node]:
@@ -111,7 +112,7 @@ class _Net:
 
     def _biased(self, name: str, x: ov.Node, active: bool) -> Node:
         y = ops.add(x, _f32(self._tensors[f"{name}.bias"].reshape(1, -1, 1, 1)))
-        return (ops.swish(y) if active else y).output(0)
+        return (self._activate(y) if active else y).output(0)
 
 
 def _f32(values: np.ndarray) -> ov.Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from models.arch import Arch
 from models.checkpoints import COCO_ROAD_USERS, take_classes
 from models.training.optimiser import ScaledAdam
 from models.weights import read_weights
-from models.yolox import YOLOX
-from stream.errors import ModelError
+from models.yolox import ACTIVATIONS, YOLOX
+from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS
 
 CHECKPOINT = "checkpoint.pt"
@@ -32,9 +32,9 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def begin(start: Path, device: str) -> Run:
+def begin(start: Path, device: str, activation: str = "") -> Run:
     """A run at step 0 from a checkpoint, see `start_network`."""
-    network = start_network(start)
+    network = start_network(start, activation)
     averaged = YOLOX(network.arch)
     averaged.load_state_dict(network.state_dict())
     return _on_device(device, network, averaged)
@@ -82,14 +82,23 @@ def averaged_network(folder: Path) -> YOLOX:
     return network
 
 
-def start_network(path: Path) -> YOLOX:
-    """A network of our six classes from a published checkpoint (80 or 6 classes) or from own weights."""
+def start_network(path: Path, activation: str = "") -> YOLOX:
+    """A network of our six classes from a published checkpoint (80 or 6 classes) or from own weights.
+
+    activation: the one to train with, where it is not that of the checkpoint; the weights learn to live with it.
+    """
     network = read_weights(path).network()
     if network.arch.classes == 80:
-        return take_classes(network, COCO_ROAD_USERS)
+        network = take_classes(network, COCO_ROAD_USERS)
     if network.arch.classes != len(LABELS):
         raise ModelError(str(path), f"expected 80 or {len(LABELS)} classes, got {network.arch.classes}")
-    return network
+    if activation in ("", network.arch.activation):
+        return network
+    if activation not in ACTIVATIONS:
+        raise ConfigError("activation", f"expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    other = YOLOX(replace(network.arch, activation=activation))
+    other.load_state_dict(network.state_dict())
+    return other
 
 
 def _load(path: Path) -> dict[str, Any]:

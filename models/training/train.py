@@ -43,6 +43,7 @@ class TrainSettings:
     data: Path  # folder of a data set, see labels.read_data
     start: Path  # .onnx, .pth or .safetensors to start from
     out: Path  # folder of check-points, log and weights; a run found here is resumed
+    activation: str = ""  # of the network, where another than that of `start`: silu or hswish
     steps: int = 6000
     minutes: float = float("inf")
     batch: int = 16  # pictures of 256x416; larger inputs come in smaller batches
@@ -97,7 +98,7 @@ def _train(settings: TrainSettings, tell: Tell) -> YOLOX:
         raise ConfigError("device", f"{settings.device} asked for, but torch sees no CUDA here", "use device cpu")
     data = read_data(settings.data, "train")
     batches = Batches(data, PictureStore(data, settings.out), settings.batch, settings.seed, settings.mosaic)
-    run = resume(settings.out, settings.device) or begin(settings.start, settings.device)
+    run = resume(settings.out, settings.device) or begin(settings.start, settings.device, settings.activation)
     began = time.monotonic() - run.elapsed_s
     saved = scored = run.elapsed_s
     losses: list[Loss] = []

@@ -67,15 +67,17 @@ def train(
     batch: Annotated[int, typer.Option(help="Pictures of 416x256 a step.")] = 16,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+    activation: Annotated[str, typer.Option(help="silu or hswish, where another than that of the start.")] = "",
 ) -> None:
     """Train the detector on your own pictures; interrupted training goes on where it was."""
+    from dataclasses import replace
+
     from models.registry import weights_path
     from models.training.train import TrainSettings, train
     from stream.display import console
 
-    settings = TrainSettings(
-        data, weights_path(start), out, steps=steps, minutes=minutes, batch=batch, device=device, threads=threads
-    )
+    settings = TrainSettings(data, weights_path(start), out, activation, steps, minutes, batch)
+    settings = replace(settings, device=device, threads=threads)
     with console.status("reading the pictures") as status:
 
         def tell(row: dict[str, Any]) -> None:

@@ -111,11 +111,19 @@ def test_results_belong_to_their_pictures_when_taken_late(engine: str, opened: O
             assert one.done() and one.result() is one.result()
 
 
-@pytest.mark.parametrize("stem", ["focus", "strided"])
-@pytest.mark.parametrize("depthwise", [True, False])
-def test_graph_equals_module_when_built_from_its_tensors(stem: str, depthwise: bool, pictures: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    "arch",
+    [
+        Arch(width=0.125),
+        Arch(width=0.125, activation="hswish"),
+        Arch(width=0.125, stem="strided"),
+        Arch(width=0.125, depthwise=False),
+        Arch(width=0.125, stem="strided", depthwise=False, activation="hswish"),
+    ],
+)
+def test_graph_equals_module_when_built_from_its_tensors(arch: Arch, pictures: np.ndarray) -> None:
     torch.manual_seed(5)
-    network = YOLOX(Arch(width=0.125, stem=stem, depthwise=depthwise)).eval()
+    network = YOLOX(arch).eval()
     for module in network.modules():  # activations of about one, as in a trained network
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.normal_(module.weight, std=(2.5 / module.weight[0].numel()) ** 0.5)
