@@ -1,7 +1,7 @@
 """What travels between stages: frozen structs of arrays, validated once, at construction.
 
     decode ── Decoded ──> detect ── Detected ──> track ── Counted ──> record
-       └──────── in band, in order: Clock, Gap; EndOfStream, once a camera ─────┘
+       └──────── in band, in order: Clock, Gap, Notice; EndOfStream, once a camera ─────┘
 
 Units and layouts: `xyxy` is left, top, right, bottom in pixels of the source picture; times named `_s` are
 seconds, `_ns` are nanoseconds; `label` is an index into LABELS.
@@ -184,6 +184,17 @@ class Gap(msgspec.Struct, frozen=True, tag=True):
         return self.from_s < crossing.pts_s and (self.to_s is None or crossing.pts_s < self.to_s)
 
 
+class Notice(msgspec.Struct, frozen=True, tag=True):
+    """Something happened to a camera at pts_s that a person should know later: a move of the operating point, a camera
+    that was nudged, a frozen picture. Kept with the run's notes and counted on the metrics tap."""
+
+    camera: str
+    epoch: int
+    pts_s: float
+    kind: str  # one word to select by: "budget", "moved", "frozen"
+    text: str  # one line: what, and why
+
+
 class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     """The last message of a camera: how many pictures were decoded, and what was lost, by reason."""
 
@@ -196,10 +207,12 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     crossings: tuple[Crossing, ...] = ()  # those that became certain only with the end
 
 
-InBand = Clock | Gap | EndOfStream
-"""What travels between the frames of a camera, in order with them."""
+Told = Clock | Gap | Notice
+"""What is told between the frames of a camera, in order with them."""
 
-Message = Decoded | Detected | Counted | Clock | Gap | EndOfStream
+InBand = Told | EndOfStream
+
+Message = Decoded | Detected | Counted | InBand
 
 
 def _expect(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ users      one row a road user: class, first and last time, path
 clocks     from which pts_s on which time of day holds, and who says so; none for a file
 gaps       one row a time in which a camera was not seen; to_s is empty while it lasts
 ledger     one row a camera: the account of every frame
-notes      what happened besides: damage, skips, restarts
+notes      what happened besides: damage, repairs, and what was told (see messages.Notice)
 crossings_utc   a view: crossings with their time of day and its source
 """
 
@@ -38,7 +38,7 @@ CREATE VIEW IF NOT EXISTS crossings_utc AS
     SELECT c.*, k.utc_s + c.pts_s - k.pts_s AS utc_s, k.source AS time_source FROM crossings c LEFT JOIN clocks k
     ON k.camera = c.camera AND k.pts_s =
         (SELECT MAX(pts_s) FROM clocks WHERE camera = c.camera AND pts_s <= MAX(c.pts_s, 0));
-CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT);
+CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT, pts_s REAL);
 """
 
 Path3 = tuple[tuple[float, float, float], ...]
@@ -103,8 +103,8 @@ class Store:
         camera, _, *rest, _ = msgspec.structs.astuple(gap)
         self._write("INSERT OR REPLACE INTO gaps VALUES (?,?,?,?,?,?)", [(camera, *rest)])
 
-    def note(self, camera: str, kind: str, text: str) -> None:
-        self._write("INSERT INTO notes VALUES (?,?,?,?)", [(time.time(), camera, kind, text)])
+    def note(self, camera: str, kind: str, text: str, pts_s: float | None = None) -> None:
+        self._write("INSERT INTO notes VALUES (?,?,?,?,?)", [(time.time(), camera, kind, text, pts_s)])
 
     def commit(self) -> None:
         """Write all that waits, in one transaction."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stream.cameras import CameraPlan
-from stream.messages import Clock, Counted, EndOfStream, Gap
+from stream.messages import Counted, EndOfStream, Told
 
 SINKS = {
     "events": "stream.sinks.events:Events",
@@ -29,7 +29,7 @@ class Sink(Protocol):
         """Called about twice a second: what was taken so far shall survive a kill."""
         ...
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         """What is told between frames."""
         ...
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, EndOfStream, Gap
+from stream.messages import Counted, EndOfStream, Told
 from stream.video import yuv_planes
 
 BACKGROUND = "background.png"
@@ -48,7 +48,7 @@ class Background:
     def flush(self) -> None:
         """Nothing to do: it is saved whenever it has become better by a doubling of time."""
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         """Nothing to do."""
 
     def end(self, end: EndOfStream) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.ledger import Ledger
-from stream.messages import LABELS, Clock, Counted, EndOfStream, Gap, Tracks
+from stream.messages import LABELS, Clock, Counted, EndOfStream, Notice, Told, Tracks
 from stream.store import RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
@@ -48,9 +48,12 @@ class Events:
         self._store.set_balance(self._ledger.balance())
         self._store.commit()
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         if isinstance(told, Clock):
             self._store.add_clock(told)
+            return
+        if isinstance(told, Notice):
+            self._store.note(told.camera, told.kind, told.text, told.pts_s)
             return
         self._store.add_crossings(told.crossings)
         self._store.set_gap(told)

@@ -12,7 +12,7 @@ import msgspec
 
 from stream.cameras import CameraPlan, Retention
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, EndOfStream, Gap
+from stream.messages import Counted, EndOfStream, Told
 from stream.sinks.video import AnnotatedVideo
 
 SEGMENTS = "annotated-*.mp4"
@@ -52,7 +52,7 @@ class Segments:
     def flush(self) -> None:
         """Nothing to do: write() brings it to the disk soon enough."""
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         """Nothing to do: a gap is a long time between two pictures."""
 
     def end(self, end: EndOfStream) -> None:

@@ -11,7 +11,7 @@ import cv2
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, Crossing, EndOfStream, Gap
+from stream.messages import Counted, Crossing, EndOfStream, Gap, Told
 from stream.scene import Scene
 from stream.strips import PERIOD_S, Slit, strip_name
 
@@ -67,7 +67,7 @@ class AuditStrips:
             self._saved_s[oldest] = time.monotonic()
             self._drawing = self._artist.submit(self._save, oldest)
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         if isinstance(told, Gap):
             self._mark(told.crossings)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, EndOfStream, Gap
+from stream.messages import Counted, EndOfStream, Told
 
 TRACKS = "tracks.txt"
 
@@ -49,7 +49,7 @@ class TrackFile:
         except OSError as error:
             raise self._failed(error) from error
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         """Nothing to do."""
 
     def end(self, end: EndOfStream) -> None:

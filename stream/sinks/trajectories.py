@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, EndOfStream, Frame, Gap, Tracks
+from stream.messages import Counted, EndOfStream, Frame, Gap, Told, Tracks
 from stream.trajectories import END, GAP, TRAJECTORIES, batch_of, schema_of
 
 BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nobody call flush()
@@ -55,7 +55,7 @@ class Trajectories:
         self._frames, self._tracks, self._rows = [], [], 0
         self._append(batch)
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         if isinstance(told, Gap):
             self._tell(GAP, msgspec.structs.replace(told, crossings=()))
 

@@ -14,7 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import OutputError
-from stream.messages import Clock, Counted, EndOfStream, Gap
+from stream.messages import Counted, EndOfStream, Told
 from stream.overlay import Overlay
 from stream.scene import Scene
 
@@ -74,7 +74,7 @@ class AnnotatedVideo:
     def flush(self) -> None:
         """Nothing to do: every second is written as a fragment of its own."""
 
-    def hear(self, told: Clock | Gap) -> None:
+    def hear(self, told: Told) -> None:
         """Nothing to do."""
 
     def end(self, end: EndOfStream) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.latency import Latency
-from stream.messages import Clock, Counted, EndOfStream, Frame, Gap, Message
+from stream.messages import Counted, EndOfStream, Frame, Message, Told
 from stream.metrics import Metrics
 from stream.sinks import Sink, open_sink
 from stream.topology import WorkerPlan
@@ -46,7 +46,7 @@ class Record:
             for sink in self._sinks[message.camera]:
                 sink.end(message)
             return [message]
-        if isinstance(message, Clock | Gap):
+        if isinstance(message, Told):
             for sink in self._sinks[message.camera]:
                 sink.hear(message)
             return [message]

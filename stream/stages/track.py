@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from stream.counting import Counter
-from stream.messages import Clock, Counted, Detected, EndOfStream, Gap, Message
+from stream.messages import Clock, Counted, Detected, EndOfStream, Gap, Message, Notice
 from stream.metrics import Metrics
 from stream.settings import CountingSettings, TrackerSettings
 from stream.topology import WorkerPlan
@@ -35,7 +35,9 @@ class Track:
             return [msgspec.structs.replace(message, crossings=crossings)]
         if isinstance(message, Gap):
             return [self._interrupt(message)]
-        if isinstance(message, Clock):
+        if isinstance(message, Notice):
+            self._metrics.count("roadtally_notices_total", camera=message.camera, kind=message.kind)
+        if isinstance(message, Clock | Notice):
             return [message]
         assert isinstance(message, Detected)
         frame = message.frame
