@@ -32,6 +32,18 @@ ROWS = 15
 RECENT_S = 5.0  # crossings are compared with those of so long ago
 
 
+class _Memory(msgspec.Struct, frozen=True, array_like=True):
+    """What a counter knows, as plain data: i64 (N,), f64 (ROWS, N) and (4, lines, N) as bytes, and its passings."""
+
+    track_id: bytes
+    table: bytes
+    lines: bytes
+    passed: tuple[Passing, ...]
+    on_trial: tuple[Passing, ...]
+    recent: tuple[Passing, ...]
+    now_s: float
+
+
 class Counter:
     """The crossings of one camera's scene."""
 
@@ -72,6 +84,28 @@ class Counter:
         crossings = self._emit(self._now_s)
         self._keep(np.zeros(0, np.int64), np.zeros(0, np.intp), np.zeros(0, np.intp))
         return crossings
+
+    def state(self) -> bytes:
+        """Everything that `restore` needs to go on from here, as msgpack."""
+        lines = np.stack([self._distance, self._side, self._net, self._since_s])
+        passed, on_trial, recent = tuple(self._passed.values()), tuple(self._on_trial), tuple(self._recent)
+        arrays = (self._id.tobytes(), self._table.tobytes(), lines.tobytes())
+        return msgspec.msgpack.encode(_Memory(*arrays, passed, on_trial, recent, self._now_s))
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned, of a counter of the same scene.
+
+        Raises msgspec.DecodeError or ValueError on other bytes.
+        """
+        memory = msgspec.msgpack.decode(state, type=_Memory)
+        self._id = np.frombuffer(memory.track_id, np.int64).copy()
+        n = len(self._id)
+        self._table = np.frombuffer(memory.table).reshape(ROWS, n).copy()
+        lines = np.frombuffer(memory.lines).reshape(4, len(self.scene.lines), n).copy()
+        self._distance, self._side, self._net, self._since_s = lines
+        self._passed = {(passing.line, passing.track_id): passing for passing in memory.passed}
+        self._certain, self._on_trial, self._recent = [], list(memory.on_trial), list(memory.recent)
+        self._now_s = memory.now_s
 
     def _align(self, ids: np.ndarray) -> None:
         """Bring the columns in the order of ids; tracks that are gone are completed and forgotten."""
@@ -135,13 +169,13 @@ class Counter:
         return beyond <= 0 or (beyond <= tolerance and not self._lines.continued(line, place, tolerance))
 
     def _passing(self, line: int, k: int, sign: int, place: np.ndarray, moment: tuple[float, float]) -> Passing:
-        x, y = place
+        x, y = place.tolist()
         t = self._table[:, k]
-        w, h = t[SIZE]
+        (w, h), velocity = t[SIZE].tolist(), tuple(t[VELOCITY].tolist())
         bottom = y if self.settings.anchor == "ground" else y + h / 2
         box = (x - w / 2, bottom - h, x + w / 2, bottom)
         seq, pts_s = moment
-        return Passing(line, int(self._id[k]), sign, int(seq), pts_s, x, y, int(t[LABEL]), box, tuple(t[VELOCITY]))
+        return Passing(line, int(self._id[k]), sign, int(seq), float(pts_s), x, y, int(t[LABEL]), box, velocity)
 
     def _margin(self) -> np.ndarray:
         """px from the line at which a track of this size has settled: (N,)."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream.counting import Counter
 from stream.messages import LABELS, Crossing, Frame, Tracks
@@ -220,3 +222,44 @@ def test_no_state_is_left_when_tracks_end() -> None:
     assert len(counter._id) == 1
     assert len(counter._passed) + len(counter._on_trial) + len(counter._certain) <= 1
     assert len(counter._recent) < 12
+
+
+def wander(seed: int, frames: int = 60) -> list[tuple[Frame, Tracks]]:
+    """Boxes that come, go, stop, tremble, coast and lie on each other around a line."""
+    random = np.random.default_rng(seed)
+    start_y = random.uniform(100, 300, 6)
+    speed = random.choice([-12.0, -4.0, 0.0, 4.0, 12.0, 40.0], 6)
+    born, life = random.integers(0, frames // 2, 6), random.integers(5, frames, 6)
+    made = []
+    for seq in range(frames):
+        alive = [i for i in range(6) if born[i] <= seq < born[i] + life[i]]
+        rows = {i: (250 + 15.0 * i, start_y[i] + speed[i] * (seq - born[i]) + random.normal(0, 3)) for i in alive}
+        coasting = {i for i in alive if random.uniform() < 0.2}
+        trial = {i for i in alive if seq - born[i] < 8}
+        moved = {i: (0.0, 25 * speed[i]) for i in alive}
+        made.append((Frame("cam", 0, seq, seq / 25, 0, 640, 480), tracks(rows, moved, coasting=coasting, trial=trial)))
+    return made
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), cut=st.integers(0, 59))
+def test_restored_counter_goes_on_as_if_nothing_had_happened(seed: int, cut: int) -> None:
+    """Counts start from zero after a crash (opendatacam #200, norfair #267)."""
+    scene = Scene("cam", 640, 480, (ACROSS, Line("B", 100, 260, 500, 240)))
+    frames, counters = wander(seed), [Counter(scene, CountingSettings()) for _ in range(2)]
+    for one in frames[:cut]:
+        counters[0].update(*one)
+    counters[1].restore(counters[0].state())
+    for one in frames[cut:]:
+        undisturbed, restored = (counter.update(*one) for counter in counters)
+        assert restored == undisturbed
+        assert counters[0].state() == counters[1].state()
+    assert counters[1].finish() == counters[0].finish()
+
+
+def test_state_is_refused_when_it_is_of_another_scene() -> None:
+    counter = Counter(Scene("cam", 640, 480, (ACROSS,)), CountingSettings())
+    for one in wander(1)[:20]:
+        counter.update(*one)
+    with pytest.raises(ValueError, match="reshape"):
+        Counter(Scene("cam", 640, 480, (ACROSS, ACROSS)), CountingSettings()).restore(counter.state())
