@@ -7,7 +7,8 @@ neither right nor wrong becomes an IGNORE box: the loss leaves the cells inside 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,24 @@ def read_data(folder: Path, split: str) -> list[Labelled]:
     if not found:
         raise ConfigError(str(folder), f"no picture in the split {split!r}", "check the split names of the data set")
     return found
+
+
+def read_sets(folders: Sequence[Path], shares: Sequence[float], split: str) -> list[list[Labelled]]:
+    """The pictures of several data sets, see read_data. shares: which part of all draws each set after the first gets,
+    0..1; without any, a set is drawn from as its size says. Raises ConfigError."""
+    sets = [read_data(folder, split) for folder in folders]
+    if not shares:
+        return sets
+    if len(shares) != len(sets) - 1 or min(shares) <= 0 or sum(shares) >= 1:
+        got = ", ".join(f"{share:g}" for share in shares)
+        what = f"expected a share for each of the {len(sets) - 1} sets after the first, together below 1, got {got}"
+        raise ConfigError("share", what)
+    return [_weighed(data, share) for data, share in zip(sets, (1 - sum(shares), *shares), strict=True)]
+
+
+def _weighed(data: list[Labelled], share: float) -> list[Labelled]:
+    factor = share / sum(item.draw for item in data)
+    return [replace(item, draw=item.draw * factor) for item in data]
 
 
 def _read_coco(folder: Path, split: str) -> list[Labelled]:

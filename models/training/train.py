@@ -22,7 +22,7 @@ from models.postprocess import PostProcess
 from models.stills import Detect
 from models.training.batches import Batch, Batches
 from models.training.evaluate import evaluate, mean
-from models.training.labels import read_data
+from models.training.labels import read_sets
 from models.training.loss import Loss, detection_loss
 from models.training.pictures import PictureStore
 from models.training.run import Run, begin, resume, save
@@ -40,9 +40,10 @@ WEIGHTS = "weights.safetensors"
 class TrainSettings:
     """A training run: it ends after `steps` or `minutes`, whichever is first; the learning rate falls towards that."""
 
-    data: Path  # folder of a data set, see labels.read_data
+    data: tuple[Path, ...]  # folders of data sets, see labels.read_data; the first one's `val` split is scored
     start: Path  # .onnx, .pth or .safetensors to start from
     out: Path  # folder of check-points, log and weights; a run found here is resumed
+    shares: tuple[float, ...] = ()  # of the draws, for each set after the first; none: as their sizes say
     activation: str = ""  # of the network, where another than that of `start`: silu or hswish
     steps: int = 6000
     minutes: float = float("inf")
@@ -96,8 +97,9 @@ def _train(settings: TrainSettings, tell: Tell) -> YOLOX:
     torch.set_num_threads(settings.threads)
     if settings.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("device", f"{settings.device} asked for, but torch sees no CUDA here", "use device cpu")
-    data = read_data(settings.data, "train")
-    batches = Batches(data, PictureStore(data, settings.out), settings.batch, settings.seed, settings.mosaic)
+    sets = read_sets(settings.data, settings.shares, "train")
+    store, data = PictureStore(sets, settings.out), [item for items in sets for item in items]
+    batches = Batches(data, store, settings.batch, settings.seed, settings.mosaic)
     run = resume(settings.out, settings.device) or begin(settings.start, settings.device, settings.activation)
     began = time.monotonic() - run.elapsed_s
     saved = scored = run.elapsed_s
@@ -170,8 +172,8 @@ def _log(settings: TrainSettings, run: Run, losses: list[Loss]) -> dict[str, Any
 
 
 def _score(settings: TrainSettings, run: Run) -> dict[str, Any]:
-    """AP50 of the averaged network on the `val` split, where the data set has one in COCO form."""
-    annotations = settings.data / "annotations.json"
+    """AP50 of the averaged network on the `val` split, where the first data set has one in COCO form."""
+    annotations = settings.data[0] / "annotations.json"
     if not annotations.exists():
         return {"step": run.step}
     scores = evaluate(annotations, "val", detector_of(run.averaged), settings.long_side)

@@ -59,7 +59,9 @@ def bench_one(
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Folder: annotations.json (COCO) and pictures, or YOLO txt files.")],
+    data: Annotated[
+        list[Path], typer.Argument(help="Folders: annotations.json (COCO) and pictures, or YOLO txt files.")
+    ],
     start: Annotated[str, typer.Option(help="Weights to start from: a name from `roadtally models`, or a file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of check-points and weights; a run there goes on.")],
     steps: Annotated[int, typer.Option(help="Updates of the weights.")] = 6000,
@@ -68,6 +70,10 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
     activation: Annotated[str, typer.Option(help="silu or hswish, where another than that of the start.")] = "",
+    share: Annotated[
+        list[float] | None,
+        typer.Option(help="Part of the draws for each set after the first, in order; none: as their sizes say."),
+    ] = None,
 ) -> None:
     """Train the detector on your own pictures; interrupted training goes on where it was."""
     from dataclasses import replace
@@ -76,8 +82,8 @@ def train(
     from models.training.train import TrainSettings, train
     from stream.display import console
 
-    settings = TrainSettings(data, weights_path(start), out, activation, steps, minutes, batch)
-    settings = replace(settings, device=device, threads=threads)
+    settings = TrainSettings(tuple(data), weights_path(start), out, tuple(share or ()), activation, steps, minutes)
+    settings = replace(settings, batch=batch, device=device, threads=threads)
     with console.status("reading the pictures") as status:
 
         def tell(row: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from models.training import augment
 from models.training.assignment import assign
 from models.training.batches import Batches
 from models.training.evaluate import evaluate, mean, score
-from models.training.labels import IGNORE, Boxes, merge, read_data
+from models.training.labels import IGNORE, Boxes, merge, read_data, read_sets
 from models.training.loss import detection_loss
 from models.training.pictures import PictureStore
 from models.training.run import averaged_network, resume
@@ -125,7 +125,7 @@ def test_boxes_stay_on_their_objects_when_augmented(four: bool) -> None:
 
 def test_batch_is_the_same_when_its_step_is(tmp_path: Path) -> None:
     data = read_data(make_data(tmp_path), "train")
-    batches = Batches(data, PictureStore(data, tmp_path), 2, 0, 0.5)
+    batches = Batches(data, PictureStore([data], tmp_path), 2, 0, 0.5)
     first, again = batches.make(7), batches.make(7)
     assert (first.pictures == again.pictures).all()
     assert all((a.xyxy == b.xyxy).all() for a, b in zip(first.boxes, again.boxes, strict=True))
@@ -194,7 +194,7 @@ def settings(folder: Path, **changes: Any) -> TrainSettings:
     torch.manual_seed(0)
     (folder / "run").mkdir(exist_ok=True)
     write_weights(YOLOX(SMALL), folder / "start.safetensors", {})
-    given = {"data": folder, "start": folder / "start.safetensors", "out": folder / "run", "batch": 1, "threads": 1}
+    given = {"data": (folder,), "start": folder / "start.safetensors", "out": folder / "run", "batch": 1, "threads": 1}
     return TrainSettings(**(given | {"steps": 4, "warmup": 1, "long_side": 128} | changes))
 
 
@@ -206,6 +206,34 @@ def test_weights_and_scores_are_written_when_training_ends(tmp_path: Path) -> No
     for name, value in network.state_dict().items():
         torch.testing.assert_close(stored.state_dict()[name], value, atol=1e-3, rtol=1e-3)
     assert evaluate(tmp_path / "annotations.json", "val", detector_of(network), 128)[2].boxes == 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "chances"),
+    [((), [3 / 4, 1 / 4]), ((0.4,), [0.6, 0.4])],  # three pictures and one: as their numbers say, or as asked
+)
+def test_set_is_drawn_by_its_share_when_there_are_several(
+    tmp_path: Path, shares: tuple[float, ...], chances: list[float]
+) -> None:
+    folders = [tmp_path / "large", tmp_path / "small"]
+    for folder, pictures in zip(folders, (4, 2), strict=True):
+        folder.mkdir()
+        make_data(folder, pictures)
+    sets = read_sets(folders, shares, "train")
+    draws = [sum(item.draw for item in items) for items in sets]
+    assert [draw / sum(draws) for draw in draws] == pytest.approx(chances)
+    store = PictureStore(sets, tmp_path)
+    expected = [item.path for items in sets for item in items]
+    assert len(store) == len(expected)
+    for index, path in enumerate(expected):
+        assert np.array_equal(store[index][0], cv2.imread(str(path)))
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.1), (1.0,), (0.0,)])
+def test_config_error_when_shares_do_not_fit_the_sets(tmp_path: Path, shares: tuple[float, ...]) -> None:
+    make_data(tmp_path)
+    with pytest.raises(ConfigError, match="a share for each of the 1 sets after the first"):
+        train(settings(tmp_path, data=(tmp_path, tmp_path), shares=shares))
 
 
 def test_run_ends_the_same_when_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
