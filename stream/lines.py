@@ -26,9 +26,20 @@ class LineSet:
         self._across = np.stack([-self._along[:, 1], self._along[:, 0]], axis=1)  # to the walker's right
         self._offset = (self._across * self._start).sum(axis=1)[:, None]
 
+    def __len__(self) -> int:
+        return len(self.lines)
+
     def distance(self, xy: np.ndarray) -> np.ndarray:
-        """px to the right (+) or left (-) of each endless line: xy f64 (2, N) -> (lines, N)."""
-        return self._across @ xy - self._offset
+        """px to the right (+) or left (-) of each endless line: xy f64 (2, N) -> (lines, N).
+
+        Element by element, not as a matrix product, whose last bits depend on how many points are measured at once.
+        """
+        return self._across[:, :1] * xy[0] + self._across[:, 1:] * xy[1] - self._offset
+
+    def reaches(self, line: int, xy: np.ndarray, tolerance_px: float) -> bool:
+        """Whether a point (2,) on the endless line is on the line, or so near its end; not where another goes on."""
+        beyond = self.beyond(line, xy)
+        return beyond <= 0 or (beyond <= tolerance_px and not self.continued(line, xy, tolerance_px))
 
     def beyond(self, line: int, xy: np.ndarray) -> float:
         """How far a point (2,) on the endless line lies beyond the nearer end, px; negative between the ends."""

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from stream.association import doubles
+from stream.courses import LABEL, VX, VY, Courses
 from stream.messages import LABELS, Crossing
 
 
@@ -32,10 +33,28 @@ class Passing(msgspec.Struct, frozen=True):
             track_id=self.track_id,
             label=LABELS[self.label],
             seq=self.seq,
-            pts_s=float(self.pts_s),
-            x=float(self.x),
-            y=float(self.y),
+            pts_s=self.pts_s,
+            x=self.x,
+            y=self.y,
         )
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """Where and when a track was on a line."""
+
+    x: float
+    y: float
+    seq: float
+    pts_s: float
+
+
+def passing_of(courses: Courses, row: int, line: int, sign: int, at: Moment) -> Passing:
+    """The track of a row, as it was there, put on the line."""
+    course = int(np.searchsorted(courses.start, row, side="right")) - 1
+    vx, vy, label = courses.row[[VX, VY, LABEL], row].tolist()
+    box = courses.box(row, at.x, at.y)
+    track_id = int(courses.track_id[course])
+    return Passing(line, track_id, sign, int(at.seq), at.pts_s, at.x, at.y, int(label), box, (vx, vy))
 
 
 def same_vehicle(a: Passing, b: Passing, least_iou: float) -> bool:

@@ -1,0 +1,133 @@
+"""The courses of all tracks through a stretch of frames: rows sorted by track, then by frame.
+
+A course that goes on from the stretch before begins with the row that was remembered of it (frame -1), so that what
+lies between two stretches is a step like any other, and how frames are cut into stretches changes nothing:
+
+    frame       -1  0  1  2    -1  0         1  2
+    track_id     4  4  4  4     5  5         9  9
+    ends with    goes on        gone in 1    goes on
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from stream.stretch import Stretch
+
+# Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
+X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED = range(10)  # px, px/s, s; X and Y are of the anchor
+COLUMNS = 10
+FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ = range(4)  # of the first row of a course
+
+Anchor = Literal["ground", "centre"]
+Box = tuple[float, float, float, float]
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """The tracks after the last frame: track_id i64 (N,) rising, row f64 (COLUMNS, N), first f64 (4, N)."""
+
+    track_id: np.ndarray
+    row: np.ndarray
+    first: np.ndarray
+    now_s: float  # pts of that frame
+
+    @staticmethod
+    def nothing() -> Remembered:
+        return Remembered(np.zeros(0, np.int64), np.zeros((COLUMNS, 0)), np.zeros((4, 0)), 0.0)
+
+
+class Courses(msgspec.Struct, frozen=True):
+    """frames: of the stretch. By course, i64 (C,): track_id, start and stop of its rows, known (its index in what was
+    remembered, or -1); first f64 (4, C). By row: frame i64 (R,), pts_s f64 (R,), row f64 (COLUMNS, R)."""
+
+    frames: int
+    anchor: Anchor
+    track_id: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+    known: np.ndarray
+    first: np.ndarray
+    frame: np.ndarray
+    pts_s: np.ndarray
+    row: np.ndarray
+
+    def __len__(self) -> int:
+        """How many courses."""
+        return len(self.track_id)
+
+    def spread(self, by_course: np.ndarray) -> np.ndarray:
+        """Values by course (..., C) as values by row (..., R)."""
+        return np.repeat(by_course, self.stop - self.start, axis=-1)
+
+    def ended(self) -> np.ndarray:
+        """Courses that do not reach the last frame: indices."""
+        return np.flatnonzero(self.frame[self.stop - 1] < self.frames - 1) if len(self) else self.start
+
+    def proven(self, travel: float) -> np.ndarray:
+        """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)"""
+        r, first = self.row, self.spread(self.first[:2])
+        way_x, way_y = r[X] - first[0], r[Y] - first[1]
+        return (r[CONFIRMED] > 0) & (way_x * way_x + way_y * way_y >= travel * travel * (r[W] * r[H]))
+
+    def at(self, track_id: int, frame: int) -> int:
+        """The row of a track after a frame, or -1 where it was not there."""
+        for course in range(*np.searchsorted(self.track_id, [track_id, track_id + 1]).tolist()):
+            start, stop = int(self.start[course]), int(self.stop[course])
+            row = start + frame - int(self.frame[start])
+            if start <= row < stop:
+                return row
+        return -1
+
+    def box(self, row: int, x: float, y: float) -> Box:
+        """xyxy of the track's box with its anchor at (x, y)."""
+        w, h = self.row[W, row].item(), self.row[H, row].item()
+        bottom = y if self.anchor == "ground" else y + h / 2
+        return (x - w / 2, bottom - h, x + w / 2, bottom)
+
+    def remember(self) -> tuple[np.ndarray, Remembered]:
+        """The courses that go on, i64 (N,), and what the next stretch has to know of them."""
+        if not len(self):
+            return self.start, Remembered.nothing()
+        last = self.stop - 1
+        on = np.flatnonzero(self.frame[last] == self.frames - 1)
+        return on, Remembered(self.track_id[on], self.row[:, last[on]], self.first[:, on], 0.0)
+
+
+def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
+    """The courses through a stretch that follows what was remembered."""
+    n = len(before.track_id)
+    ids = np.concatenate([before.track_id, stretch.track_id])
+    frame = np.concatenate([np.full(n, -1), stretch.frame])
+    order = np.argsort(ids, kind="stable")  # rows were in the order of frames already
+    ids, frame = ids[order], frame[order]
+    begins = np.ones(len(ids), bool)
+    begins[1:] = (ids[1:] != ids[:-1]) | (frame[1:] != frame[:-1] + 1)  # who was away in a frame comes as a new one
+    start = np.flatnonzero(begins)
+    row, seen = _rows(before, stretch, anchor)
+    row, seen = row[:, order], seen[order] | begins
+    at = np.maximum.accumulate(np.where(seen, np.arange(len(ids)), 0))
+    row[:LABEL] = row[:LABEL, at]
+    known = np.where(order[start] < n, order[start], -1)
+    first = row[[X, Y, SEEN_S, SEEN_SEQ]][:, start]
+    first[:, known >= 0] = before.first[:, known[known >= 0]]
+    pts_s = np.concatenate([[before.now_s], stretch.pts_s])[frame + 1]
+    stop = np.append(start[1:], len(ids)) if len(start) else start
+    return Courses(len(stretch), anchor, ids[start], start, stop, known, first, frame, pts_s, row)
+
+
+def _rows(before: Remembered, stretch: Stretch, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
+    """All rows f64 (COLUMNS, R) as observed, remembered ones first; and whether they were, bool (R,)."""
+    n = len(before.track_id)
+    row = np.empty((COLUMNS, n + len(stretch.track_id)))
+    row[:, :n] = before.row
+    new = row[:, n:]
+    x1, y1, x2, y2 = stretch.xyxy.T.astype(np.float64)
+    new[X], new[W], new[H] = (x1 + x2) / 2, x2 - x1, y2 - y1
+    new[Y] = y2 if anchor == "ground" else (y1 + y2) / 2
+    new[VX : VY + 1] = stretch.velocity.T
+    new[SEEN_S], new[SEEN_SEQ] = stretch.pts_s[stretch.frame], stretch.seq[stretch.frame]
+    new[LABEL], new[CONFIRMED] = stretch.label, stretch.confirmed
+    return row, np.concatenate([np.ones(n, bool), stretch.observed])
