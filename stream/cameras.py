@@ -38,6 +38,8 @@ class CameraPlan(msgspec.Struct, frozen=True):
     timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
+    weight: float  # its share of a busy detector, against that of the other cameras
+    record: Recording
     keep: Retention
     folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
 
@@ -74,8 +76,10 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         timeout_s=camera.timeout_s,
         blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,
-        keep=Retention(config.output.segment_s, config.output.quota_gb, config.output.keep_days),
-        folder=str(config.output.dir if len(config.cameras) == 1 else config.output.dir / camera.name),
+        weight=camera.weight,
+        record=out.record,
+        keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
+        folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),
     )
 
 

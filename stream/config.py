@@ -51,6 +51,9 @@ class CameraConfig(Settings):
         default=5.0, gt=0, description="A live camera that gives no picture for so long is opened anew."
     )
     wait_s: float = Field(default=10.0, ge=0, description="How long a live camera may be absent at the start of a run.")
+    weight: float = Field(
+        default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -107,7 +110,13 @@ class OutputConfig(Settings):
     dir: Path = Field(
         default=Path("runs/latest"), description="Folder of the results, from where the command runs; made if absent."
     )
-    video: bool = Field(default=True, description="Record the annotated video.")
+    record: Recording = Field(
+        default="annotated",
+        description="annotated: the video as it was counted, encoded anew; original: a live camera's own pictures, "
+        "without encoding (a file is its own recording); events: a few seconds of these around each crossing; none.",
+    )
+    before_s: float = Field(default=3.0, ge=0, le=30, description="`record: events` keeps so much before a crossing.")
+    after_s: float = Field(default=3.0, ge=0, le=30, description="And so much after it.")
     segment_s: float = Field(
         default=600.0, ge=1, description="A live camera's recording is cut into files of this length."
     )

@@ -57,7 +57,9 @@ class _Inline:
                     source.stop()
             for source in self._sources:
                 message = None if source.ended else source.next(self._wait_s())
-                self._release(self._chain.poll() if message is None else self._chain.push(message))
+                if message is not None:
+                    self._release(self._chain.push(message))
+                self._release(self._chain.poll())
             if time.monotonic() - watched_s > WATCH_S:
                 watched_s = time.monotonic()
                 watch(self._metrics.snapshot())

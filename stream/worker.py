@@ -33,6 +33,10 @@ class Intake(Protocol):
 
     def take(self, wait_s: float) -> Message | None: ...
 
+    def has_more(self) -> bool:
+        """Whether another message is here already, for no work."""
+        ...
+
     def stop(self) -> None: ...
 
 
@@ -52,6 +56,9 @@ class InletIntake:
             message = self._inlet.receive()
         return message
 
+    def has_more(self) -> bool:
+        return bool(self._inlet.socket.poll(0))
+
     def stop(self) -> None:
         """Nothing to do: the decoders end their streams, and the ends arrive in band."""
 
@@ -64,6 +71,9 @@ class DecodeIntake:
 
     def take(self, wait_s: float) -> Message | None:
         return None if self._decode.ended else self._decode.next(wait_s)
+
+    def has_more(self) -> bool:
+        return False
 
     def stop(self) -> None:
         self._decode.stop()
@@ -125,8 +135,9 @@ class Worker:
             message = self._intake.take(LOOK_MS / 1000 if wait_s is None else wait_s)
             if message is not None:
                 self._pass_on(self._chain.push(message))
-            elif wait_s is not None:
-                self._pass_on(self._chain.poll())
+            if wait_s is None or (message is not None and self._intake.has_more()):
+                continue  # what comes next is chosen among all that is here
+            self._pass_on(self._chain.poll())
 
     def values(self) -> dict[str, float]:
         """The metrics as they stand, with the processor time of this worker."""

@@ -1,4 +1,8 @@
-"""Detect: pictures in, detections in picture coordinates out, in order, several passes at a time."""
+"""Detect: pictures in, detections in picture coordinates out, each camera's in order, several passes at a time.
+
+Where cameras want more passes than the network can give, each gets its share (stream/batching.py). Of a live camera
+the newest pictures wait; an older one is passed on without a look, and its tracks are predicted.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from models.contract import Pending
 from models.registry import open_detector
-from stream.batching import Batcher
+from stream.batching import Batcher, Share
 from stream.messages import Decoded, Detected, Detections, InBand, Message
 from stream.metrics import Metrics
 from stream.topology import WorkerPlan
@@ -36,42 +41,52 @@ class Detect:
         self._detector = open_detector(work.detector)
         self.notes = (self._detector.describe,)
         self._letterboxes = {camera.name: camera.letterbox for camera in work.cameras}
-        self._batcher: Batcher[_Entry] = Batcher(work.detector.max_batch, work.max_wait_ms / 1000)
-        self._queue: deque[_Entry] = deque()
+        newest = work.detector.max_batch + 1  # may wait: for one pass, and one that comes meanwhile
+        shares = {camera.name: Share(camera.weight, None if camera.blocks else newest) for camera in work.cameras}
+        self._batcher: Batcher[_Entry] = Batcher(work.detector.max_batch, work.max_wait_ms / 1000, shares)
+        self._queues: dict[str, deque[_Entry]] = {camera.name: deque() for camera in work.cameras}
         self._passes: deque[Pending] = deque()
         self._metrics = metrics
 
     def process(self, message: Message) -> Iterable[Message]:
+        """Passes begin in poll(), when all messages that have come are known: turns are taken among them."""
         assert isinstance(message, Decoded | InBand)
         entry = _Entry(message)
-        self._queue.append(entry)
-        if isinstance(message, InBand):
-            self._start_rest()
-        elif message.frame.duty == "detect":
+        camera = message.camera if isinstance(message, InBand) else message.frame.camera
+        self._queues[camera].append(entry)
+        if isinstance(message, Decoded) and message.frame.duty == "detect":
             assert message.tensor is not None
             entry.asked = True
-            self._batcher.add(entry, message.tensor.shape, time.monotonic())
-        return self.poll()
+            late = self._batcher.add(camera, entry, message.tensor.shape, time.monotonic())
+            if late is not None:
+                self._pass_over(late)
+        return list(self._finished(camera))
 
     def poll(self) -> Iterable[Message]:
-        while batch := self._batcher.due(time.monotonic()):
+        for _ in range(self._free()):
+            if not (batch := self._batcher.due(time.monotonic())):
+                break
             self._start(batch)
-        return list(self._finished())
+        if not self._free() and self._batcher.wait_s(time.monotonic()) == 0:
+            self._passes[0].result()  # wait for the oldest: the network sets the pace
+        return [message for camera in self._queues for message in self._finished(camera)]
 
     @property
     def wait_s(self) -> float | None:
-        if self._passes:
-            return POLL_S
-        return self._batcher.wait_s(time.monotonic())
+        wait_s = self._batcher.wait_s(time.monotonic())
+        if not self._passes:
+            return wait_s
+        return POLL_S if wait_s is None or not self._free() else min(wait_s, POLL_S)
 
     def close(self) -> None:
         self._detector.close()
 
+    def _free(self) -> int:
+        """How many passes can begin."""
+        self._passes = deque(pending for pending in self._passes if not pending.done())
+        return self._detector.in_flight - len(self._passes)
+
     def _start(self, batch: list[_Entry]) -> None:
-        while self._passes and self._passes[0].done():
-            self._passes.popleft()
-        if len(self._passes) >= self._detector.in_flight:
-            self._passes.popleft().result()  # wait for the oldest: the network sets the pace
         tensors = [entry.message.tensor for entry in batch if isinstance(entry.message, Decoded)]
         pictures = tensors[0][None] if len(tensors) == 1 and tensors[0] is not None else np.stack(tensors)  # type: ignore[arg-type]
         pending = self._detector.start(pictures)
@@ -80,19 +95,22 @@ class Detect:
             entry.pending, entry.row = pending, row
         self._metrics.count("roadtally_passes_total")
 
-    def _start_rest(self) -> None:
-        while batch := self._batcher.rest():
-            self._start(batch)
+    def _pass_over(self, entry: _Entry) -> None:
+        """A newer picture of the camera waits: this one is not looked at."""
+        assert isinstance(entry.message, Decoded)
+        frame = msgspec.structs.replace(entry.message.frame, duty="predict")
+        entry.message, entry.asked = msgspec.structs.replace(entry.message, frame=frame), False
+        self._metrics.count("roadtally_passed_over_total", camera=frame.camera)
 
-    def _finished(self) -> Iterator[Message]:
-        """Messages from the head of the queue whose passes are done: order is kept."""
-        while self._queue:
-            entry = self._queue[0]
+    def _finished(self, camera: str) -> Iterator[Message]:
+        """Messages from the head of the camera's queue whose passes are done: order is kept."""
+        queue = self._queues[camera]
+        while queue:
+            entry = queue[0]
             if entry.asked and (entry.pending is None or not entry.pending.done()):
                 return
-            self._queue.popleft()
+            queue.popleft()
             yield self._output(entry)
-        self._passes.clear()
 
     def _output(self, entry: _Entry) -> Message:
         message = entry.message

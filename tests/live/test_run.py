@@ -80,11 +80,12 @@ def test_counts_go_on_over_an_outage_when_the_camera_goes_away(proxy: Proxy, tmp
     assert store.crossings() and not any(gap.hides(crossing) for crossing in store.crossings())
     store.close()
     assert balance.in_flight == 0 and balance.problems == ()
-    assert balance.decoded == balance.detected + sum(balance.skipped.values())
+    seen = balance.detected + balance.predicted
+    assert balance.decoded == seen + sum(balance.skipped.values())
     assert gap.to_s is not None and 1 < gap.to_s - gap.from_s < 5
     segments = sorted(tmp_path.glob("annotated-*.mp4"))
     assert len(segments) > 1
-    assert sum(len(picture_times_s(path)) for path in segments) == balance.detected
+    assert sum(len(picture_times_s(path)) for path in segments) == seen
     sources = stored(tmp_path, "SELECT DISTINCT time_source FROM crossings_utc")
     assert {source for (source,) in sources} <= {"arrival", "rtcp"}
     for path in [path for path in tmp_path.rglob("*") if path.is_file()]:

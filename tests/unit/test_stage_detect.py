@@ -1,0 +1,64 @@
+"""The detector of several cameras: who is looked at, who is passed over, and in which order all come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from models.contract import DetectorSpec
+from stream.geometry import Letterbox
+from stream.messages import Decoded, Detected, EndOfStream, Frame, Message
+from stream.metrics import Metrics
+from stream.stages.detect import Detect
+
+ROUNDS, A_ROUND = 40, 4  # pictures of each camera that come while the detector makes two passes
+
+
+def detector_of(metrics: Metrics, blocks: bool, **weights: float) -> Detect:
+    letterbox = Letterbox((0, 0, 64, 32), (32, 64))
+    cameras = [SimpleNamespace(name=n, letterbox=letterbox, weight=w, blocks=blocks) for n, w in weights.items()]
+    spec = DetectorSpec("tests.blobs:BlobDetector", ((32, 64),))
+    return Detect(SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0), metrics)  # type: ignore[arg-type]
+
+
+def picture(camera: str, seq: int) -> Decoded:
+    return Decoded(Frame(camera, 0, seq, seq / 25, 0, 64, 32), None, np.zeros((32, 64, 3), np.uint8))
+
+
+def flood(stage: Detect, cameras: list[str]) -> list[Message]:
+    out: list[Message] = []
+    for k in range(ROUNDS * A_ROUND):
+        for camera in cameras:
+            out += stage.process(picture(camera, k))
+        if k % A_ROUND == A_ROUND - 1:
+            out += stage.poll()
+    for camera in cameras:
+        out += stage.process(EndOfStream(camera, 0, ROUNDS * A_ROUND, {}))
+    while sum(isinstance(message, EndOfStream) for message in out) < len(cameras):
+        out += stage.poll()
+    return out
+
+
+def test_every_picture_comes_out_in_order_when_cameras_want_too_much() -> None:
+    metrics = Metrics()
+    out = flood(detector_of(metrics, False, light=1.0, heavy=3.0), ["light", "heavy"])
+    looked: Counter[str] = Counter()
+    for camera in ("light", "heavy"):
+        own = [m for m in out if (m.frame.camera if isinstance(m, Detected) else m.camera) == camera]  # type: ignore[union-attr]
+        assert isinstance(own.pop(), EndOfStream)
+        frames = [m.frame for m in own if isinstance(m, Detected)]
+        assert [frame.seq for frame in frames] == list(range(ROUNDS * A_ROUND))
+        looked[camera] = sum(frame.duty == "detect" for frame in frames)
+        passed_over = metrics.snapshot()[f'roadtally_passed_over_total{{camera="{camera}"}}']
+        assert passed_over == len(frames) - looked[camera]
+    assert looked["light"] + looked["heavy"] == pytest.approx(2 * ROUNDS, abs=4)
+    assert looked["heavy"] / looked["light"] == pytest.approx(3.0, abs=0.3)
+    assert all((m.detections is None) == (m.frame.duty == "predict") for m in out if isinstance(m, Detected))
+
+
+def test_every_picture_is_looked_at_when_files_wait() -> None:
+    out = flood(detector_of(Metrics(), True, one=1.0, other=1.0), ["one", "other"])
+    assert sum(isinstance(m, Detected) and m.frame.duty == "detect" for m in out) == 2 * ROUNDS * A_ROUND
