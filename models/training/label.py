@@ -1,22 +1,24 @@
 """Auto-labelling: labels better than one pass of the detector, by looking at a picture many times.
 
-A picture is seen at two sizes, mirrored, and in overlapping tiles (test-time augmentation); the boxes are fused. In a
-clip the fused boxes are tracked forward and backward, so that gaps are filled and a wrong class is outvoted. The result
-is a data set that `roadtally train` reads: annotations.json without human labels, and machine.jsonl with scores.
+See labeller.py for the looks at one picture. In a clip the boxes are tracked forward and backward, so that gaps are
+filled and a wrong class is outvoted; what moves before a still camera prolongs tracks that the detector loses, and
+where nobody knows what moved, training is told to learn nothing there. The result is a data set that `roadtally train`
+reads: annotations.json without human labels, and machine.jsonl with scores.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from models.stills import StillDetector
 from models.training.evaluate import IGNORE_NAME
-from models.training.fusion import View, fuse
+from models.training.labeller import LEAST_SCORE, Labeller
+from models.training.labels import LABEL_SCORE
+from models.training.moving import movement, unexplained
 from models.training.pictures import read_picture
 from models.training.tracklets import smooth
 from stream.errors import SourceError
@@ -24,58 +26,7 @@ from stream.messages import LABELS, Detections
 from stream.video.reader import VideoReader
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-LEAST_SCORE = 0.12
-TILE = 0.6  # part of the longer side
-EDGE = 3  # px: a box this near to an inner edge of a tile is cut by it, and left to the other views
-
-
-class Labeller:
-    """A detector that looks at every picture several times. Compiles each network size once, when first needed."""
-
-    def __init__(self, model: str, long_sides: tuple[int, ...] = (416, 640), threads: int = 0) -> None:
-        self._detector, self._long_sides = StillDetector(model, 0.05, threads), long_sides
-
-    def label(self, picture: np.ndarray) -> tuple[Detections, np.ndarray]:
-        """Fused detections of a u8 (H, W, 3) BGR picture, in its pixels, and how many views agree on each."""
-        height, width = picture.shape[:2]
-        whole = (0, 0, width, height)
-        views = []
-        for side in self._long_sides:
-            views.append(View(whole, self._detector.detect(picture, side)))
-            views.append(
-                View(whole, mirror(self._detector.detect(np.ascontiguousarray(picture[:, ::-1]), side), width))
-            )
-        views += [self._tile(picture, part) for part in tiles(width, height)]
-        return fuse(views, least_score=LEAST_SCORE)
-
-    def close(self) -> None:
-        self._detector.close()
-
-    def _tile(self, picture: np.ndarray, part: tuple[int, int, int, int]) -> View:
-        x1, y1, x2, y2 = part
-        found = self._detector.detect(np.ascontiguousarray(picture[y1:y2, x1:x2]), self._long_sides[0])
-        xyxy = found.xyxy + np.array([x1, y1, x1, y1], np.float32)
-        height, width = picture.shape[:2]
-        near = np.abs(xyxy - np.array(part, np.float32)) < EDGE
-        inner = np.array([x1 > 0, y1 > 0, x2 < width, y2 < height])
-        whole = ~(near & inner).any(1)
-        return View(part, Detections(xyxy[whole], found.score[whole], found.label[whole]))
-
-
-def tiles(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Overlapping parts of a picture: two along the longer side, each 0.6 of it."""
-    if width >= height:
-        size = round(TILE * width)
-        return [(0, 0, size, height), (width - size, 0, width, height)]
-    size = round(TILE * height)
-    return [(0, 0, width, size), (0, height - size, width, height)]
-
-
-def mirror(found: Detections, width: int) -> Detections:
-    """Detections of a mirrored picture, in the picture as it was."""
-    xyxy = found.xyxy[:, [2, 1, 0, 3]]
-    xyxy[:, [0, 2]] = width - xyxy[:, [0, 2]]
-    return Detections(xyxy, found.score, found.label)
+MOVED_SCORE = 0.16  # what only moved may prolong a track, never begin one
 
 
 def label_folder(folder: Path, out: Path, labeller: Labeller) -> Iterator[tuple[Path, Detections]]:
@@ -95,27 +46,53 @@ def label_folder(folder: Path, out: Path, labeller: Labeller) -> Iterator[tuple[
     write_labels(out, rows)
 
 
-def label_clip(clip: Path, out: Path, labeller: Labeller, every_s: float = 0.2) -> Iterator[tuple[float, Detections]]:
-    """Label a clip: a picture each `every_s` goes into `out`; yields (pts_s, detections) of the first look as it goes.
+def label_clip(
+    clip: Path, out: Path, labeller: Labeller, every_s: float = 0.2, most: int = 0
+) -> Iterator[tuple[float, Detections]]:
+    """Label a clip: looks at a picture each `every_s`; yields (pts_s, detections) of the first look as it goes.
 
-    What is stored was smoothed along forward and backward tracks. Raises SourceError if the clip cannot be read.
+    The `most` pictures with the most going on, spread over the clip, stay in `out`; 0: all. What is stored was smoothed
+    along forward and backward tracks. Raises SourceError if the clip cannot be read.
     """
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    times: list[float] = []
+    times, paths = _sample(clip, out / "pictures", every_s)
     looks: list[Detections] = []
-    files: list[tuple[Path, tuple[int, ...]]] = []
-    for pts_s, picture in _sampled(clip, every_s):
-        path = (out / "pictures" / f"{clip.stem}-{len(times):05d}.jpg").resolve()
-        cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
-        found, _ = labeller.label(picture)
-        times.append(pts_s)
-        looks.append(found)
-        files.append((path, picture.shape[:2]))
-        yield pts_s, found
-    smoothed = smooth(times, looks)
-    write_labels(
-        out, [(*file, found, np.zeros(len(found), np.int64)) for file, found in zip(files, smoothed, strict=True)]
+    for pts_s, path in zip(times, paths, strict=True):
+        looks.append(labeller.label(read_picture(path))[0])
+        yield pts_s, looks[-1]
+    moved = movement(paths)
+    labels = steady(times, looks, moved)
+    kept = busiest([len(parts) + len(look) for parts, look in zip(moved, looks, strict=True)], most)
+    for row in set(range(len(paths))).difference(kept):
+        paths[row].unlink()
+    write_labels(out, [(paths[k], read_picture(paths[k]).shape[:2], labels[k], np.zeros(len(labels[k]))) for k in kept])
+
+
+def steady(times_s: list[float], looks: list[Detections], moved: Sequence[np.ndarray]) -> list[Detections]:
+    """Labels of successive pictures from the looks at them and from what moved, xyxy f32 (N, 4) a picture.
+
+    A moving part that no box explains may prolong a track. What then is still unexplained becomes a box with a score
+    that training takes for doubt.
+    """
+    seen = [_with_parts(look, parts, MOVED_SCORE) for look, parts in zip(looks, moved, strict=True)]
+    return [_with_parts(found, parts, LEAST_SCORE) for found, parts in zip(smooth(times_s, seen), moved, strict=True)]
+
+
+def _with_parts(found: Detections, parts_xyxy: np.ndarray, score: float) -> Detections:
+    """The detections, and the moving parts that those which will be labels do not explain."""
+    extra = unexplained(parts_xyxy, found.xyxy[found.score >= LABEL_SCORE])
+    return Detections(
+        np.concatenate((found.xyxy, extra)),
+        np.concatenate((found.score, np.full(len(extra), score, np.float32))),
+        np.concatenate((found.label, np.full(len(extra), LABELS.index("car"), np.int16))),
     )
+
+
+def busiest(activity: Sequence[int], most: int) -> list[int]:
+    """Which pictures to keep: the one with the most going on from each of `most` equal parts of the clip; 0: all."""
+    if not 0 < most < len(activity):
+        return list(range(len(activity)))
+    parts = np.array_split(np.arange(len(activity)), most)
+    return [int(part[np.asarray(activity)[part].argmax()]) for part in parts]
 
 
 def write_labels(out: Path, rows: Iterable[tuple[Path, tuple[int, ...], Detections, np.ndarray]]) -> None:
@@ -138,11 +115,15 @@ def write_labels(out: Path, rows: Iterable[tuple[Path, tuple[int, ...], Detectio
     (out / "machine.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def _sampled(clip: Path, every_s: float) -> Iterator[tuple[float, np.ndarray]]:
-    """(pts_s, u8 BGR picture) at least `every_s` apart."""
-    last = -np.inf
+def _sample(clip: Path, folder: Path, every_s: float) -> tuple[list[float], list[Path]]:
+    """Pictures of a clip at least `every_s` apart, written into the folder: their pts and their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    times: list[float] = []
+    paths: list[Path] = []
     with VideoReader(str(clip)) as reader:
         for frame, pts_s in reader:
-            if pts_s - last >= every_s - 1e-6:
-                last = pts_s
-                yield pts_s, frame.to_ndarray(format="bgr24")
+            if not times or pts_s - times[-1] >= every_s - 1e-6:
+                paths.append((folder / f"{clip.stem}-{len(times):05d}.jpg").resolve())
+                times.append(pts_s)
+                cv2.imwrite(str(paths[-1]), frame.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return times, paths

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from stream.messages import Detections
 
 models = typer.Typer(help="List the detectors, or measure one on this machine.", invoke_without_command=True)
 
@@ -102,14 +106,19 @@ def label(
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set that is made.")],
     model: Annotated[str, typer.Option("--weights", help="The detector that looks.")] = "roadtally-nano",
     every_s: Annotated[float, typer.Option(help="Of a clip: seconds between pictures.")] = 0.2,
+    most: Annotated[int, typer.Option(help="Of a clip: keep so many pictures, where most goes on; 0: all.")] = 0,
     threads: Annotated[int, typer.Option(help="Processor threads; 0: all cores.")] = 0,
 ) -> None:
     """Label pictures or a clip by many looks at each, for `roadtally train` to learn from."""
-    from models.training.label import Labeller, label_clip, label_folder
+    from models.training.label import label_clip, label_folder
+    from models.training.labeller import Labeller
     from stream.display import console
 
     labeller = Labeller(model, threads=threads)
-    looks = label_folder(source, out, labeller) if source.is_dir() else label_clip(source, out, labeller, every_s)
+    folder = source.is_dir()
+    looks: Iterable[tuple[object, Detections]] = (
+        label_folder(source, out, labeller) if folder else label_clip(source, out, labeller, every_s, most)
+    )
     pictures = boxes = 0
     with console.status("labelling") as status:
         for _, found in looks:

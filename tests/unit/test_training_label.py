@@ -9,8 +9,10 @@ import pytest
 
 from models.training.agreement import agreement
 from models.training.fusion import View, fuse
-from models.training.label import Labeller, label_clip, label_folder, mirror, tiles
-from models.training.labels import IGNORE, read_data
+from models.training.label import busiest, label_clip, label_folder, steady
+from models.training.labeller import Labeller, mirror, tiles
+from models.training.labels import IGNORE, LABEL_SCORE, read_data
+from models.training.moving import movement, unexplained
 from models.training.tracklets import smooth
 from stream.errors import ConfigError, SourceError
 from stream.geometry import iou
@@ -146,6 +148,63 @@ def test_clip_is_labelled_at_the_asked_interval(tmp_path: Path, labeller: Labell
     assert len(stored["images"]) == 5
     assert all((item.boxes.label == CAR).sum() == 1 for item in read_data(tmp_path / "out", "train"))
     assert all(IGNORE not in item.boxes.label for item in read_data(tmp_path / "out", "train"))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "shake", "expected"),
+    [
+        (20, 0, [(8 * k, 40, 8 * k + 30, 60) for k in range(20)]),  # the square, where it is
+        (20, 9, [None] * 20),  # the camera shakes: everything moves, so nothing is told
+        (5, 0, [None] * 5),  # too short to know the empty scene
+    ],
+)
+def test_what_moves_is_found_when_the_camera_is_still(
+    tmp_path: Path, pictures: int, shake: int, expected: list[tuple[int, ...] | None]
+) -> None:
+    rng = np.random.default_rng(0)
+    ground = rng.integers(90, 250, (96 + shake, 200 + shake, 3), np.uint8)
+    paths = []
+    for k in range(pictures):
+        x, y = rng.integers(0, shake + 1, 2)
+        picture = ground[y : y + 96, x : x + 200] + rng.integers(-3, 4, (96, 200, 3)).astype(np.uint8)
+        picture[40:60, 8 * k : 8 * k + 30] = 20
+        paths.append(tmp_path / f"{k:03d}.png")
+        cv2.imwrite(str(paths[-1]), picture)
+    for parts, box in zip(movement(paths), expected, strict=True):
+        assert len(parts) == (box is not None)
+        if box is not None:
+            assert iou(parts, np.array([box], np.float32))[0, 0] > 0.75
+
+
+def test_moving_part_is_explained_when_a_box_covers_it() -> None:
+    parts = np.array([[0, 0, 40, 20], [100, 0, 140, 20]], np.float32)
+    assert unexplained(parts, np.array([[0, 0, 30, 20]], np.float32)).tolist() == [[100, 0, 140, 20]]
+    assert len(unexplained(parts, np.zeros((0, 4), np.float32))) == 2
+    assert len(unexplained(parts[:0], parts)) == 0
+
+
+def test_lost_vehicle_keeps_its_class_when_it_still_moves() -> None:
+    """A truck that the detector loses for longer than any track lives, and something that it never sees."""
+    times = [k * 0.2 for k in range(16)]
+    boxes = [np.array([[10 + 6 * k, 10, 60 + 6 * k, 40]], np.float32) for k in range(16)]
+    other = np.array([[10, 100, 40, 120]], np.float32)
+    looks = [found() if 4 <= k < 12 else found((box[0].tolist(), 0.8, TRUCK)) for k, box in enumerate(boxes)]
+    labels = steady(times, looks, [np.concatenate((box, other)) for box in boxes])
+    for box, label in zip(boxes, labels, strict=True):
+        sure = label.score >= LABEL_SCORE
+        assert label.label[sure].tolist() == [TRUCK]
+        assert iou(label.xyxy[sure], box)[0, 0] > 0.7
+        assert iou(label.xyxy[~sure], other).max() > 0.9  # doubt, where nobody knows
+    unmoved = steady(times, looks, [np.zeros((0, 4), np.float32)] * 16)
+    assert not len(unmoved[8])
+
+
+@pytest.mark.parametrize(
+    ("activity", "most", "kept"),
+    [([0, 1, 0, 5, 2, 9], 3, [1, 3, 5]), ([1, 2, 3], 0, [0, 1, 2]), ([1, 2], 5, [0, 1]), ([0, 0, 0, 0], 2, [0, 2])],
+)
+def test_busiest_pictures_are_kept(activity: list[int], most: int, kept: list[int]) -> None:
+    assert busiest(activity, most) == kept
 
 
 def test_error_when_there_is_nothing_to_label(tmp_path: Path, labeller: Labeller) -> None:
