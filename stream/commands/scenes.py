@@ -22,10 +22,16 @@ def synth(
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
     size: Annotated[str, typer.Option(help="Width x height.")] = "640x360",
     density: Annotated[float, typer.Option(help="1: about 850 vehicles a lane and hour.")] = 1.0,
+    pictures: Annotated[
+        int, typer.Option(help="No clip, but so many pictures of many places and lights, for `roadtally train`.")
+    ] = 0,
 ) -> None:
     """Make a synthetic traffic clip with its true boxes and true crossings."""
     from stream.synth import make
 
+    if pictures:
+        _pictures(out, pictures, seed)
+        return
     width, _, height = size.partition("x")
     result = make(
         _settings(seed=seed, light=light, duration_s=duration_s, fps=fps, width=width, height=height, density=density),
@@ -37,6 +43,16 @@ def synth(
     typer.echo(
         f"count it: roadtally run {result.clip} --line {line.name}:{line.x1:g},{line.y1:g},{line.x2:g},{line.y2:g}"
     )
+
+
+def _pictures(out: Path, count: int, seed: int) -> None:
+    from models.training.synthetic import make_synthetic
+    from stream.display import console
+
+    with console.status("drawing") as status:
+        for done in make_synthetic(out, count, seed):
+            status.update(f"{done} of {count} pictures")
+    console.print(f"{count} pictures in {out}; next: roadtally train DATA {out} --share 0.1 ...", highlight=False)
 
 
 def demo(

@@ -29,20 +29,29 @@ def simulate(settings: SynthSettings) -> Iterator[TrueFrame]:
         yield truth
 
 
+def draw(settings: SynthSettings, every: int = 1) -> Iterator[tuple[np.ndarray, TrueFrame]]:
+    """Each `every`th picture, u8 (height, width, 3) BGR, with its truth; nothing is written."""
+    camera = _camera(settings)
+    renderer = _renderer(settings, camera)
+    for seen, truth in _scenes(settings, camera):
+        if truth.seq % every == 0:
+            yield renderer.picture(seen), truth
+
+
 def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
     """Write clip.mp4, gt.txt, truth_crossings.csv and truth_lines.csv into out_dir, which is created.
 
     Raises OutputError where the folder or a file in it cannot be written.
     """
-    camera, road, light = _camera(settings), Road(settings.lanes), daylight(settings.light, settings.seed)
-    suggested = suggest_line(camera, road)
+    camera = _camera(settings)
+    suggested = suggest_line(camera, Road(settings.lanes))
     lines = _lines(settings) or (suggested,)
     size = (settings.width, settings.height)
     names = ("clip.mp4", "gt.txt", "truth_crossings.csv", "truth_lines.csv")
     clip, gt, crossings, line_file = (out_dir / name for name in names)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        renderer, book = Renderer(camera, road, light, settings.seed), CrossingBook(CLIP, lines)
+        renderer, book = _renderer(settings, camera), CrossingBook(CLIP, lines)
         with ClipWriter(clip, size, settings.fps) as writer, gt.open("w", encoding="ascii") as mot:
             for seen, truth in _scenes(settings, camera):
                 mot.write(mot_rows(truth))
@@ -59,6 +68,10 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
 
 def _camera(settings: SynthSettings) -> RoadCamera:
     return mast_camera((settings.width, settings.height), settings.seed, Road(settings.lanes).kerb_x_m)
+
+
+def _renderer(settings: SynthSettings, camera: RoadCamera) -> Renderer:
+    return Renderer(camera, Road(settings.lanes), daylight(settings.light, settings.seed), settings.seed)
 
 
 def _scenes(settings: SynthSettings, camera: RoadCamera) -> Iterator[tuple[list[Sighting], TrueFrame]]:

@@ -11,8 +11,9 @@ from models.training.agreement import agreement
 from models.training.fusion import View, fuse
 from models.training.label import busiest, label_clip, label_folder, steady
 from models.training.labeller import Labeller, mirror, tiles
-from models.training.labels import IGNORE, LABEL_SCORE, read_data
+from models.training.labels import IGNORE, LABEL_SCORE, Boxes, read_data
 from models.training.moving import movement, unexplained
+from models.training.synthetic import make_synthetic
 from models.training.tracklets import smooth
 from stream.errors import ConfigError, SourceError
 from stream.geometry import iou
@@ -197,6 +198,17 @@ def test_lost_vehicle_keeps_its_class_when_it_still_moves() -> None:
         assert iou(label.xyxy[~sure], other).max() > 0.9  # doubt, where nobody knows
     unmoved = steady(times, looks, [np.zeros((0, 4), np.float32)] * 16)
     assert not len(unmoved[8])
+
+
+def test_synthetic_pictures_are_read_by_training(tmp_path: Path) -> None:
+    assert list(make_synthetic(tmp_path, 11, seed=40)) == list(range(1, 12))
+    data = read_data(tmp_path, "train")
+    assert len({item.path.name[:5] for item in data}) == 2  # two places
+    boxes = Boxes.join([item.boxes for item in data])
+    assert {LABELS.index(name) for name in ("car", "motorcycle", "truck")} <= set(boxes.label.tolist())
+    size = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
+    assert size.min() >= 1 and size[boxes.label != IGNORE, 1].min() >= 7
+    assert (boxes.xyxy[:, :2] >= 0).all() and (boxes.xyxy[:, 2:] <= (640, 360)).all()
 
 
 @pytest.mark.parametrize(
