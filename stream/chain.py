@@ -44,8 +44,12 @@ class Chain:
         """What became ready inside without a new message."""
         out: list[Message] = []
         for i, stage in enumerate(self._stages):
-            if stage.wait_s is not None:
-                out += self._through(stage.poll(), i + 1)
+            if stage.wait_s is None:
+                continue
+            started_s = time.perf_counter()
+            ready = stage.poll()
+            self._metrics.count("roadtally_busy_seconds_total", time.perf_counter() - started_s, stage=self._names[i])
+            out += self._through(ready, i + 1)
         return out
 
     def close(self) -> None:

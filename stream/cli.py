@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import evaluate, networks, results, run, scenes
+from stream.commands import evaluate, networks, results, run, scenes, status
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 for command in (
     run.run,
     run.check,
+    status.status,
     run.worker,
     scenes.demo,
     scenes.synth,

@@ -169,6 +169,21 @@ class PlacementConfig(Settings):
 
 
 class Config(Settings):
+class HealthConfig(Settings):
+    """Where a run can be watched: /healthz and /metrics over HTTP."""
+
+    port: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=65535)] = Field(
+        default="auto", description="auto: any free port where there is a live camera, none for files; off; or a port."
+    )
+    bind: str = Field(default="127.0.0.1", description="Own IP address that it is served on; loopback by default.")
+
+    @field_validator("bind")
+    @classmethod
+    def _own_address(cls, bind: str) -> str:
+        _ip("bind", bind)
+        return bind
+
+
     """A whole run."""
 
     cameras: tuple[CameraConfig, ...] = Field(description="Video files and cameras: one or more.")
@@ -178,6 +193,7 @@ class Config(Settings):
     output: OutputConfig = OutputConfig()
     placement: PlacementConfig = PlacementConfig()
     when_full: Literal["auto", "block", "skip"] = Field(
+    health: HealthConfig = HealthConfig()
         default="auto", description="block: lose nothing (files); skip: newest wins (live); auto: by the source."
     )
 

@@ -22,6 +22,7 @@ from stream import __version__
 from stream.cameras import plan_camera
 from stream.config import PREVIOUS, CameraConfig, Config
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
+from stream.health_server import announced, joined, serving
 from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.sinks.background import BACKGROUND
@@ -113,7 +114,10 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
     folder = Path(plan.folder)
     _prepare(folder, config)
     run = run_inline if plan.inline else run_workers
-    outcome = run(plan, watch, interrupts)
+    with serving(config.health, plan) as server:
+        _prepare(folder, config)
+        with announced(server, folder):
+            outcome = run(plan, joined(watch, server), interrupts)
     store = Store(folder / STORE)
     store.end_run(outcome.status)
     store.close()

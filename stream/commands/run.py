@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,9 @@ def run(
     out: Out = None,
     weights: Weights = None,
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Record the annotated video.")] = True,
+    record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None,
+    no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none: faster.")] = False,
+    port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")
     ] = None,
@@ -37,7 +39,12 @@ def run(
     from stream.launch import launch, look, planned
     from stream.outcome import Interrupts
 
-    changes: dict[str, Any] = {"output.dir": out, "detector.model": weights}
+    changes: dict[str, Any] = {
+        "output.dir": out,
+        "detector.model": weights,
+        "output.record": record,
+        "health.port": port,
+    }
     if inline:
         changes["placement.mode"] = "inline"
     if not video:

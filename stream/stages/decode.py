@@ -86,7 +86,7 @@ class Decode:
             duty=duty,
             slot=slot.index,
         )
-        self._metrics.set("roadtally_decoded_total", self._feed.decoded, camera=camera.name)
+        self._note_flow()
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
         if camera.live:
             self._metrics.set("roadtally_connected", 1.0, camera=camera.name)
@@ -98,8 +98,16 @@ class Decode:
         self._skipped[reason] += 1
         self._metrics.count("roadtally_skipped_total", camera=self._camera.name, reason=reason)
 
+    def _note_flow(self) -> None:
+        camera, in_flight = self._camera.name, self._pool.in_flight()
+        self._most_in_flight = max(self._most_in_flight, in_flight)
+        self._metrics.set("roadtally_decoded_total", self._feed.decoded, camera=camera)
+        self._metrics.set("roadtally_in_flight", in_flight, camera=camera)
+        self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera)
+
     def _end(self) -> EndOfStream:
         self.ended = True
+        self._note_flow()
         feed = self._feed
         return EndOfStream(
             camera=self._camera.name,

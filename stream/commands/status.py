@@ -1,0 +1,132 @@
+"""How a run stands: the same figures as /healthz, in the terminal."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stream.health import Health
+
+WAIT_S = 5.0  # for an answer
+
+
+def status(
+    where: Annotated[
+        str, typer.Argument(metavar="URL|DIR", help="Address of a run's health server, or the folder of a run.")
+    ] = "runs/latest",
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 2.0,
+) -> None:
+    """Show how the cameras of a run stand; the exit code is 1 where one does not deliver."""
+    from rich.live import Live
+
+    from stream.display import console
+
+    health = read_health(where)
+    if not watch:
+        console.print(health_table(health))
+        raise typer.Exit(0 if health.healthy else 1)
+    try:
+        with Live(health_table(health), console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(every)
+                live.update(health_table(read_health(where)), refresh=True)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def read_health(where: str) -> Health:
+    """Of a running run by address or folder; of a finished one from its run.json. Raises SourceError."""
+    from stream.errors import SourceError
+    from stream.health_server import ADDRESS
+
+    if where.startswith("http://"):
+        return _ask(where.rstrip("/").removesuffix("/healthz"))
+    folder = Path(where)
+    if (folder / ADDRESS).exists():
+        return _ask((folder / ADDRESS).read_text(encoding="utf-8").strip())
+    if (folder / "run.json").exists():
+        return _finished(folder / "run.json")
+    what = "holds no run that has ended, nor the address of one that goes on"
+    raise SourceError(where, what, "give the run's --out, or http://HOST:PORT; a run of files is served with --port")
+
+
+def health_table(health: Health) -> Table:
+    """One row a camera."""
+    from rich.table import Table
+
+    table = Table(title="healthy" if health.healthy else f"[red]{health.why}[/red]", title_justify="left")
+    right = ("fps", "event ms", "video ms", "in flight", "reconnects", "unseen s")
+    for heading in ("camera", "state", *right, "skipped", "point", "counted", "notices"):
+        table.add_column(heading, justify="right" if heading in right else "left")
+    for camera in health.cameras:
+        latencies = [
+            "/".join(f"{1000 * camera.latency_s[to][figure]:.0f}" for figure in ("p50", "p95", "max"))
+            if to in camera.latency_s
+            else ""
+            for to in ("event", "video")
+        ]
+        passed = {"passed over": camera.passed_over} if camera.passed_over else {}
+        table.add_row(
+            camera.camera,
+            camera.state if camera.healthy else f"[red]{camera.state}[/red]",
+            f"{camera.fps:.1f}",
+            *latencies,
+            str(camera.in_flight),
+            str(camera.reconnects),
+            f"{camera.unseen_s:.0f}",
+            _numbers({**camera.skipped, **passed}),
+            camera.operating_point,
+            _numbers(camera.crossings),
+            _numbers(camera.notices),
+        )
+    if any(camera.latency_s for camera in health.cameras):
+        table.caption = "latency: p50/p95/max since the start"
+    return table
+
+
+def _numbers(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in numbers.items()) or "0"
+
+
+def _ask(url: str) -> Health:
+    import msgspec
+
+    from stream.errors import SourceError
+    from stream.health import Health
+
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=WAIT_S) as answer:  # noqa: S310 - http:// was seen to
+            body = answer.read()
+    except urllib.error.HTTPError as error:  # 503: it answers, and something is wrong
+        body = error.read()
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise SourceError(url, f"does not answer: {reason}", "is the run still going on?") from error
+    try:
+        return msgspec.json.decode(body, type=Health)
+    except msgspec.DecodeError as error:
+        raise SourceError(url, f"expected the health of a run, got something else: {error}") from error
+
+
+def _finished(path: Path) -> Health:
+    import msgspec
+
+    from stream.health import Health, figures
+
+    run = msgspec.json.decode(path.read_bytes())
+    busy_s = max(run["wall_s"] - run["open_s"], 1e-9)
+    cameras = []
+    for camera in run["cameras"]:
+        values = run["metrics"]
+        frames = values.get(f'roadtally_frames_total{{camera="{camera["name"]}"}}', 0.0)
+        cameras.append(figures(camera["name"], values, "ended", f"the run has {run['status']}", frames / busy_s))
+    return Health(run["error"] is None, run["error"] or "", tuple(cameras))
