@@ -148,7 +148,7 @@ def isolated_costs(given: argparse.Namespace, lines: list[str], folder: Path) ->
         {
             "cameras": [camera],
             "detector": {"model": str(given.weights), "threads": 1},
-            "output": {"dir": str(folder), "video": not given.no_video},
+            "output": {"dir": str(folder), "record": "none" if given.no_video else "annotated"},
             "placement": {"mode": "inline"},
         },
         str(given.clip),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.config import CameraConfig, Config
+from stream.config import CameraConfig, Config, Recording
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
 from stream.lines import check_line
@@ -15,13 +15,17 @@ from stream.sources import comes_in_bursts, is_live, masked
 from stream.transport.ring import SlotLayout
 from stream.video import VideoInfo
 
+RAW = ("rawvideo", "v210", "yuv4")
+
 
 class Retention(msgspec.Struct, frozen=True):
-    """How a live camera's recording is cut, and what of it is kept; 0: everything."""
+    """How a live camera's recording is cut, and what of it is kept; 0: everything. Around events: so many seconds."""
 
     segment_s: float
     quota_gb: float
     keep_days: float
+    before_s: float = 3.0
+    after_s: float = 3.0
 
 
 class CameraPlan(msgspec.Struct, frozen=True):
@@ -60,10 +64,14 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
     if input_hw is None:
         assert isinstance(wanted, int)
         input_hw = fit_input((x2 - x1, y2 - y1), wanted)
-    yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.video else None
+    yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.record == "annotated" else None
     held = camera.source.startswith("http") and bool(info.duration_s)  # a server's file, which ends
     live = is_live(camera.source) and not held
     waits = not live or comes_in_bursts(camera.source)
+    out = config.output
+    if out.record in ("original", "events") and info.codec in RAW:
+        what = f"record: {out.record} keeps compressed pictures, this camera sends raw ones ({info.codec})"
+        raise ConfigError(f"camera {camera.name}", what, "choose record: annotated")
     return CameraPlan(
         name=camera.name,
         source=masked(camera.source),

@@ -37,7 +37,6 @@ class WorkerPlan(msgspec.Struct, frozen=True):
     tracker: dict[str, Any]
     counting: dict[str, Any]
     folder: str
-    video: bool
     host: str = ""  # another host, where a person starts it
 
 
@@ -67,7 +66,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
     spec = _detector_spec(config, cameras)
     groups = (STAGES,) if place.mode == "inline" else place.workers
-    last = _last_pixel_group(groups, config.output.video)
+    last = _last_pixel_group(groups, config.output.record == "annotated")
     lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
     sources = {camera.name: camera.source for camera in config.cameras}
     names = [_worker_names(place, group, cameras) for group in range(len(groups))]
@@ -97,7 +96,6 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                     tracker=config.tracker.model_dump(mode="json"),
                     counting=config.counting.model_dump(mode="json"),
                     folder=str(config.output.dir),
-                    video=config.output.video,
                     host=host,
                 )
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from av.video.frame import VideoFrame
 
 from stream.errors import SourceError
 from stream.messages import Crossing
-from stream.sinks.segments import RECORDINGS
+from stream.sinks.shelf import recordings_of
 from stream.sinks.video import VIDEO
 
 SHARE = 0.34  # of the picture's width that is shown around a crossing
@@ -28,21 +27,12 @@ def crossing_frames(folder: Path, crossings: Sequence[Crossing]) -> Iterator[tup
 
     Raises SourceError where a video cannot be read.
     """
-    videos = _videos(folder)
+    videos = recordings_of(folder) or [(folder / VIDEO, 0.0)]
     for k, (video, began_s) in enumerate(videos):
         until_s = videos[k + 1][1] if k + 1 < len(videos) else math.inf
         inside = [crossing for crossing in crossings if began_s <= crossing.pts_s < until_s]
         if inside and video.exists():
             yield from _frames_of(video, began_s, sorted(inside, key=lambda c: c.pts_s))
-
-
-def _videos(folder: Path) -> list[tuple[Path, float]]:
-    """The videos of a run and the pts at which the time of each begins, in order."""
-    index = folder / RECORDINGS
-    if not index.exists():
-        return [(folder / VIDEO, 0.0)]
-    with index.open(newline="", encoding="utf-8") as file:
-        return [(folder / name, float(began_s)) for name, began_s in csv.reader(file)]
 
 
 def _frames_of(video: Path, began_s: float, crossings: Sequence[Crossing]) -> Iterator[tuple[Crossing, bytes]]:
@@ -65,10 +55,11 @@ def _frames_of(video: Path, began_s: float, crossings: Sequence[Crossing]) -> It
 
 def _pictures(container: av.container.InputContainer) -> Iterator[tuple[float, VideoFrame]]:
     stream = container.streams.video[0]
+    began_s = float((stream.start_time or 0) * (stream.time_base or 0))  # with B-pictures the first is not at 0
     for packet in container.demux(stream):
         for picture in packet.decode():
             if picture.time is not None:
-                yield picture.time, picture
+                yield picture.time - began_s, picture
 
 
 def _jpeg(picture: VideoFrame, crossing: Crossing) -> bytes:

@@ -17,6 +17,7 @@ SINKS = {
     "strips": "stream.sinks.strips:AuditStrips",
     "video": "stream.sinks.video:AnnotatedVideo",
     "segments": "stream.sinks.segments:Segments",
+    "clips": "stream.sinks.event_clips:EventClips",
 }
 
 

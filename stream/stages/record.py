@@ -36,7 +36,7 @@ class Record:
             for camera in work.cameras:
                 _make(Path(camera.folder))
                 sinks = self._sinks.setdefault(camera.name, [])
-                for name in _names(camera, work.video):
+                for name in _names(camera):
                     sinks.append(open_sink(name, camera, Path(work.folder)))
                     opened.callback(sinks[-1].close)
             self._opened = opened.pop_all()
@@ -76,7 +76,7 @@ class Record:
         self._measure(frame, "event")
         for sink in sinks[len(OF_TRACKS) :]:
             sink.write(counted)
-        if len(sinks) > len(OF_TRACKS):
+        if counted.yuv is not None:
             self._measure(frame, "video")
 
     def _measure(self, frame: Frame, to: str) -> None:
@@ -88,9 +88,11 @@ class Record:
         self._opened.close()
 
 
-def _names(camera: CameraPlan, video: bool) -> tuple[str, ...]:
+def _names(camera: CameraPlan) -> tuple[str, ...]:
     """The sinks of a camera. The video comes last, since it draws on the picture."""
-    return (*OF_TRACKS, *OF_PICTURES, "segments" if camera.live else "video") if video else OF_TRACKS
+    if camera.record == "annotated":
+        return (*OF_TRACKS, *OF_PICTURES, "segments" if camera.live else "video")
+    return (*OF_TRACKS, "clips") if camera.record == "events" else OF_TRACKS
 
 
 def _make(folder: Path) -> None:

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import av
@@ -23,10 +23,12 @@ from av.video.stream import VideoStream
 
 from stream.errors import SourceError
 from stream.sources import comes_in_bursts, endpoint_of, is_device, is_live, masked
+from stream.video.packets import Coded, Tap
 from stream.video.source import VideoInfo, describe, reason_of, video_stream
 
 REACH_S = 1.5  # for a camera to answer at all; asked for anew soon, so that one that comes back is met soon
 BURSTS = 6  # times the patience with a source that comes in bursts
+MOST_PACKETS = 1000  # that wait with one picture: of a worker that takes none, no more are kept
 LOOK_S = 0.2  # how often a thread that waits for room looks whether it was left behind
 WALLCLOCK = struct.Struct("<q")  # AVProducerReferenceTime: microseconds since 1970
 
@@ -48,13 +50,15 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """index: of the picture in its connection; raw_s: its stamp; utc_s: what the camera says its time is."""
+    """index: of the picture in its connection; raw_s: its stamp; utc_s: what the camera says its time is; packets: that
+    came since the picture before, where they are kept."""
 
     index: int
     frame: VideoFrame
     raw_s: float | None
     arrived_ns: int
     utc_s: float | None
+    packets: tuple[Coded, ...] = ()
 
 
 class Connection:
@@ -62,14 +66,24 @@ class Connection:
     reads no further until there is room."""
 
     def __init__(
-        self, source: str, patience: Patience, keep: int, *, waits: bool = False, analyse_s: float = 0.2
+        self,
+        source: str,
+        patience: Patience,
+        keep: int,
+        *,
+        waits: bool = False,
+        analyse_s: float = 0.2,
+        packets: bool = False,
     ) -> None:
-        """analyse_s: of the stream, that is looked through for its frame rate before the first picture."""
+        """analyse_s: of the stream, that is looked through for its frame rate before the first picture; packets: are
+        kept beside the pictures."""
         self.decoded = self.dropped = self.damaged = 0
         self.info: VideoInfo | None = None  # known with the first picture
         self.ended: str | None = None  # why
         self._source, self._patience, self._analyse_s = source, patience, analyse_s
         self._keep, self._waits = keep, waits
+        self._keeps_packets = packets
+        self._tap: Tap | None = None
         self._arrived: deque[Arrived] = deque()
         self._condition = threading.Condition()
         self._abandoned = False
@@ -131,6 +145,7 @@ class Connection:
             stream = video_stream(container, self._source)
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             stream.codec_context.flags |= Flags.copy_opaque  # a picture remembers the packet that it came with
+            self._tap = Tap(stream) if self._keeps_packets else None
             seen_key = False
             try:
                 for packet in container.demux(stream):
@@ -138,6 +153,8 @@ class Connection:
                         return
                     seen_key = seen_key or packet.is_keyframe
                     if seen_key and packet.size:  # what comes before cannot be decoded whole
+                        if self._tap is not None:
+                            self._tap.see(packet)
                         packet.opaque = time.monotonic_ns(), _utc_s(packet)
                         self._decode(packet, container, stream)
             finally:
@@ -165,10 +182,13 @@ class Connection:
                 self._condition.wait(LOOK_S)
             if self._abandoned:
                 return  # nobody counts it any more
-            if len(self._arrived) >= self._keep:
-                self._arrived.popleft()
+            packets = self._tap.take() if self._tap is not None else ()
+            self._arrived.append(Arrived(self.decoded, frame, raw_s, arrived_ns, utc_s, packets))
+            if len(self._arrived) > self._keep:
+                late = self._arrived.popleft()
                 self.dropped += 1
-            self._arrived.append(Arrived(self.decoded, frame, raw_s, arrived_ns, utc_s))
+                if len(late.packets) < MOST_PACKETS:  # they go with the next picture
+                    self._arrived[0] = replace(self._arrived[0], packets=late.packets + self._arrived[0].packets)
             self.decoded += 1
             self._condition.notify_all()
 

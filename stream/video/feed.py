@@ -10,17 +10,26 @@ from typing import Protocol
 from av.video.frame import VideoFrame
 
 from stream.video.live_clock import TimeSource
+from stream.video.packets import Coded
 from stream.video.reader import VideoReader
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """seq: dense over all decoded pictures, also those that were skipped; captured_ns: as in Frame."""
+    """seq: dense over all decoded pictures, also those that were skipped; captured_ns: as in Frame; packets: that came
+    since the picture before, where they are kept."""
 
     seq: int
     frame: VideoFrame
     pts_s: float
     captured_ns: int
+    packets: tuple[Coded, ...] = ()
+
+    @property
+    def shift_s(self) -> float:
+        """From the stream's own stamps to pts_s."""
+        frame = self.frame
+        return 0.0 if frame.pts is None or frame.time_base is None else self.pts_s - float(frame.pts * frame.time_base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,10 @@ class FileFeed:
 
     reconnects = 0
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, packets: bool = False) -> None:
+        """packets: are kept beside the pictures."""
         self._reader = VideoReader(source)
+        self._tap = self._reader.tap() if packets else None
         self._pictures = iter(self._reader)
         self.ended = False
         self._decoded = 0
@@ -95,7 +106,8 @@ class FileFeed:
             self.ended = True
             return None
         self._decoded += 1
-        return Picture(self._decoded - 1, frame, pts_s, time.monotonic_ns())
+        packets = self._tap.take() if self._tap is not None else ()
+        return Picture(self._decoded - 1, frame, pts_s, time.monotonic_ns(), packets)
 
     def stop(self) -> None:
         self._pictures = iter(())

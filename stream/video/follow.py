@@ -19,9 +19,10 @@ class FollowFeed:
 
     reconnects = 0
 
-    def __init__(self, source: str, fps: float, patience: Patience) -> None:
+    def __init__(self, source: str, fps: float, patience: Patience, *, packets: bool = False) -> None:
+        """packets: are kept beside the pictures."""
         self._source = source
-        self._connection = Connection(source, patience, KEEP, waits=True)
+        self._connection = Connection(source, patience, KEEP, waits=True, packets=packets)
         self._clock = PictureClock(fps)
         self._first_raw_s: float | None = None
         self._decoded = 0
@@ -39,7 +40,8 @@ class FollowFeed:
         if raw_s is not None and self._first_raw_s is not None:
             raw_s -= self._first_raw_s
         self._decoded += 1
-        return Picture(arrived.index, arrived.frame, self._clock.stamp(raw_s), arrived.arrived_ns)
+        pts_s = self._clock.stamp(raw_s)
+        return Picture(arrived.index, arrived.frame, pts_s, arrived.arrived_ns, arrived.packets)
 
     def stop(self) -> None:
         left = self._connection.abandon()

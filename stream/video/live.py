@@ -32,9 +32,12 @@ class LiveFeed:
     pts_s is seconds since the first call of take(), along the arrival of pictures: it goes on over outages.
     """
 
-    def __init__(self, source: str, fps: float, patience: Patience, connect: Connect | None = None) -> None:
+    def __init__(
+        self, source: str, fps: float, patience: Patience, connect: Connect | None = None, *, packets: bool = False
+    ) -> None:
+        """packets: are kept beside the pictures."""
         bursts = comes_in_bursts(source)
-        self._connect = connect or (lambda: Connection(source, patience, KEEP, waits=bursts))
+        self._connect = connect or (lambda: Connection(source, patience, KEEP, waits=bursts, packets=packets))
         self._source = source
         self._clock = LiveClock(fps, BURST_S if bursts else AHEAD_S)
         self._gap_s = max(GAP_S, 5 / fps)
@@ -142,7 +145,8 @@ class LiveFeed:
             self._held_s = time.monotonic()
         if self._trouble_s is not None and time.monotonic() - self._held_s > STEADY_S:
             self._trouble_s = None
-        self._items.append(Picture(self._before + arrived.index, arrived.frame, pts_s, arrived.arrived_ns))
+        seq = self._before + arrived.index
+        self._items.append(Picture(seq, arrived.frame, pts_s, arrived.arrived_ns, arrived.packets))
 
     def _lose(self, why: str) -> None:
         """The connection is gone: say so once, and try again a little later each time."""

@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 
 from stream.errors import SourceError
 from stream.video.clock import PictureClock
+from stream.video.packets import Tap
 from stream.video.source import open_source, probe, video_stream
 
 READ_ERRORS = 10  # read errors in a row after which a source is given up
@@ -42,12 +43,18 @@ class VideoReader:
         self._packets = self._pictures = self._unread = self._undecoded = self._corrupt = 0
         self._end_s = 0.0
         self._ended = False
+        self._tap: Tap | None = None
 
     def __enter__(self) -> VideoReader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def tap(self) -> Tap:
+        """Keep the packets beside the pictures from here on."""
+        self._tap = Tap(self._stream)
+        return self._tap
 
     def close(self) -> None:
         """Free the decoder and the file; safe to call twice."""
@@ -86,6 +93,8 @@ class VideoReader:
                 for packet in self._container.demux(self._stream):
                     errors_in_a_row = 0
                     self._count(packet)
+                    if self._tap is not None:
+                        self._tap.see(packet)
                     yield packet
                 return
             except av.FFmpegError:

@@ -21,7 +21,7 @@ HEAD = "clip,line,frame,first,last,class,direction,flag\n"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     clip = blob_clip(folder / "road.mp4")
-    raw = configure([clip], folder / "out", placement={"mode": "inline"}, output={"video": False})
+    raw = configure([clip], folder / "out", placement={"mode": "inline"}, output={"record": "none"})
     assert run(raw).exit_code == 0
     return folder / "out"
 

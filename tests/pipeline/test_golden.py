@@ -50,7 +50,7 @@ def test_crossings_are_identical_when_run_as_workers(
 def test_cameras_are_counted_apart_when_they_share_a_detector(oracle: tuple[Path, Path], tmp_path: Path) -> None:
     clips = [blob_clip(tmp_path / f"{name}.mp4", frames) for name, frames in (("north", FRAMES), ("south", 30))]
     raw = configure(
-        clips, tmp_path / "out", detector="BlobDetector", output={"dir": str(tmp_path / "out"), "video": False}
+        clips, tmp_path / "out", detector="BlobDetector", output={"dir": str(tmp_path / "out"), "record": "none"}
     )
     raw["detector"]["batch"] = 3
     report = run(raw)

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("replay")
     clips = [blob_clip(folder / "north.mp4"), blob_clip(folder / "south.mp4", 30)]
     raw = configure(clips, folder / "out", placement={"mode": "inline"})
-    raw["output"]["video"] = False
+    raw["output"]["record"] = "none"
     assert run(raw).exit_code == 0
     return folder / "out"
 
@@ -64,7 +64,7 @@ def test_the_folder_is_named_when_it_is_of_no_run(tmp_path: Path, folder: Path) 
 def test_crossings_are_equal_when_tracks_are_as_messy_as_on_a_real_road(tmp_path: Path) -> None:
     raw = configure([CLIP], tmp_path, placement={"mode": "inline"})
     raw["cameras"][0]["lines"] = {"A": [0.1, 0.5, 0.9, 0.5], "B": [0.5, 0.1, 0.5, 0.9], "C": [0.2, 0.8, 0.8, 0.3]}
-    raw["output"]["video"] = False
+    raw["output"]["record"] = "none"
     assert run(raw).exit_code == 0
     config = stored_config(tmp_path)
     (again,) = (recount(lane, config.counting) for lane in lanes_of(tmp_path, config))

@@ -99,7 +99,7 @@ def test_a_bin_is_refused_when_it_does_not_divide_the_hour(folder: Path, minutes
 
 def test_the_missing_strips_are_named_when_a_run_had_no_pictures(tmp_path: Path) -> None:
     raw = configure([blob_clip(tmp_path / "road.mp4", 10)], tmp_path / "out", placement={"mode": "inline"})
-    raw["output"]["video"] = False
+    raw["output"]["record"] = "none"
     run(raw)
     with pytest.raises(SourceError, match="holds no audit strips"):
         invoke("audit", tmp_path / "out")

@@ -60,8 +60,10 @@ def test_the_video_is_named_when_it_is_damaged(tmp_path: Path) -> None:
 
 def test_the_right_file_is_looked_into_when_the_recording_of_a_camera_is_cut(tmp_path: Path) -> None:
     info = SimpleNamespace(fps=5.0, matrix="")
-    camera: Any = SimpleNamespace(folder=str(tmp_path), scene=Scene("cam", 120, 80), info=info)
-    sink = Segments(camera, Retention(segment_s=1.0, quota_gb=0.0, keep_days=0.0))
+    camera: Any = SimpleNamespace(
+        folder=str(tmp_path), scene=Scene("cam", 120, 80), info=info, keep=Retention(1.0, 0.0, 0.0)
+    )
+    sink = Segments(camera)
     for k in range(25):
         sink.write(make_counted(k, 100.0 + k / 5, make_yuv(120, 80, luma=GREYS[k // 5])))
     sink.close()

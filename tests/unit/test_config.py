@@ -83,7 +83,7 @@ ONE_PROBLEM = [
     (road(detector={"input": -3}), "detector.input: expected more than 0, or expected a list, got -3"),
     (road(detector={"engine": "tpu"}), "detector.engine: expected 'auto', 'openvino' or 'torch', got 'tpu'"),
     (road(detector=None), "detector: expected keys with values (key: value), got None"),
-    (road(output={"video": "maybe"}), "output.video: expected true or false, got 'maybe'"),
+    (road(output={"record": "maybe"}), "output.record: expected 'annotated', 'original', 'events' or 'none', got 'maybe'"),
     (road(when_full="wait"), "when_full: expected 'auto', 'block' or 'skip', got 'wait'"),
     # placement
     (
@@ -232,7 +232,7 @@ def test_only_addresses_of_cameras_are_live_when_asked(source: str, live: bool) 
     [
         ({"detector.input": 640}, lambda config: config.detector.input == 640),
         ({"detector.input": [640, 384]}, lambda config: config.detector.input == (640, 384)),
-        ({"output.dir": "there", "output.video": False}, lambda config: not config.output.video),
+        ({"output.dir": "there", "output.record": "none"}, lambda config: config.output.record == "none"),
         ({"when_full": "skip"}, lambda config: config.when_full == "skip"),
         ({"cameras.0.name": "south"}, lambda config: config.cameras[0].name == "south"),
         ({"cameras.0.lines.B": [0, 0.5, 1, 0.5]}, lambda config: list(config.cameras[0].lines) == ["A", "B"]),

@@ -12,7 +12,8 @@ import pytest
 from stream.cameras import Retention, plan_camera
 from stream.config_file import parse
 from stream.errors import SourceError
-from stream.sinks.segments import GB, Segments, outdated
+from stream.sinks.segments import Segments
+from stream.sinks.shelf import GB, outdated
 from stream.video import VideoInfo, VideoReader
 from tests.build import make_counted, make_yuv
 

@@ -61,7 +61,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Plan, str, bool]:
     """Three cameras in every mode, grouping and number of detectors: the plan, its mode, whether it records video."""
     mode, grouping, video, detectors = request.param
     placement = {"mode": mode, "workers": grouping, "detectors": detectors}
-    return plan_of(("a", "b", "c"), placement=placement, output={"video": video}), mode, video
+    return plan_of(("a", "b", "c"), placement=placement, output={"record": "annotated" if video else "none"}), mode, video
 
 
 def test_each_camera_passes_each_stage_once_when_its_edges_are_followed(case: tuple[Plan, str, bool]) -> None:
@@ -119,7 +119,7 @@ def test_no_shared_memory_is_taken_when_pixels_do_not_pass_processes(mode: str) 
 
 
 def test_a_slot_holds_only_the_network_input_when_no_video_is_written() -> None:
-    with_video, without = plan_of(), plan_of(output={"video": False})
+    with_video, without = plan_of(), plan_of(output={"record": "none"})
     assert without.cameras[0].layout.yuv_hw is None
     assert without.shared_bytes == with_video.shared_bytes - 16 * 640 * 360 * 3 // 2
 
