@@ -16,6 +16,7 @@ from stream.sources import masked
 
 Fraction4 = tuple[float, float, float, float]
 Positive = Annotated[int, Field(gt=0)]
+Recording = Literal["annotated", "original", "events", "none"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PREVIOUS = "previous"  # folder of the results that a repeated run has moved aside
@@ -168,7 +169,6 @@ class PlacementConfig(Settings):
         return self
 
 
-class Config(Settings):
 class HealthConfig(Settings):
     """Where a run can be watched: /healthz and /metrics over HTTP."""
 
@@ -184,6 +184,7 @@ class HealthConfig(Settings):
         return bind
 
 
+class Config(Settings):
     """A whole run."""
 
     cameras: tuple[CameraConfig, ...] = Field(description="Video files and cameras: one or more.")
@@ -192,8 +193,8 @@ class HealthConfig(Settings):
     counting: CountingSettings = CountingSettings()
     output: OutputConfig = OutputConfig()
     placement: PlacementConfig = PlacementConfig()
-    when_full: Literal["auto", "block", "skip"] = Field(
     health: HealthConfig = HealthConfig()
+    when_full: Literal["auto", "block", "skip"] = Field(
         default="auto", description="block: lose nothing (files); skip: newest wins (live); auto: by the source."
     )
 

@@ -27,7 +27,7 @@ from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
-from stream.sinks.segments import RECORDINGS, SEGMENTS
+from stream.sinks.shelf import RECORDINGS, recordings_in
 from stream.sinks.strips import STRIPS
 from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
@@ -112,7 +112,6 @@ def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
 def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> Report:
     """Run a plan. Errors that end the run are in the report; only an unwritable folder is raised at once."""
     folder = Path(plan.folder)
-    _prepare(folder, config)
     run = run_inline if plan.inline else run_workers
     with serving(config.health, plan) as server:
         _prepare(folder, config)
@@ -126,7 +125,7 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
     paths = [write_crossings(folder, summary.crossings), folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
         paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
-        paths += sorted(Path(camera.folder).glob(SEGMENTS))
+        paths += recordings_in(Path(camera.folder))
     return Report(outcome, summary, paths)
 
 

@@ -18,6 +18,7 @@ Lines = Annotated[
     typer.Option("--line", help="NAME:x1,y1,x2,y2 in pixels, or as fractions of the picture when all are <= 1."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
+Recording = Literal["annotated", "original", "events", "none"]
 Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name from `roadtally models`, or a file.")]
 
 
@@ -47,8 +48,8 @@ def run(
     }
     if inline:
         changes["placement.mode"] = "inline"
-    if not video:
-        changes["output.video"] = False
+    if no_video:
+        changes["output.record"] = "none"
     config = _configured(source, line, {k: v for k, v in changes.items() if v is not None}, set_ or [])
     interrupts = Interrupts()
     with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:

@@ -8,6 +8,7 @@ from collections import Counter
 from stream.cameras import CameraPlan
 from stream.messages import Clock, Decoded, Duty, EndOfStream, Frame, Gap, Message
 from stream.metrics import Metrics
+from stream.sinks.original import open_original
 from stream.sources import with_credentials
 from stream.transport.ring import Slot, SlotPool
 from stream.video import DayTime, Feed, FileFeed, FollowFeed, LiveFeed, Outage, Patience, Picture, Shaper
@@ -20,7 +21,8 @@ class Decode:
 
     def __init__(self, camera: CameraPlan, source: str, pool: SlotPool, metrics: Metrics) -> None:
         self._camera, self._pool, self._metrics = camera, pool, metrics
-        self._feed = _open_feed(camera, source)
+        self._original = open_original(camera)
+        self._feed = _open_feed(camera, source, packets=self._original is not None)
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
         self._held: Picture | None = None
         self._skipped: Counter[str] = Counter()
@@ -44,6 +46,8 @@ class Decode:
             if not isinstance(item, Picture):
                 return self._tell(item)
             self._held = item
+            if self._original is not None:
+                self._original.put(item)
         slot = self._pool.acquire(WAIT_S if self._camera.blocks else 0)
         if slot is not None:
             return self._publish(slot)
@@ -54,6 +58,8 @@ class Decode:
 
     def close(self) -> None:
         self._feed.close()
+        if self._original is not None:
+            self._original.close()
 
     def _tell(self, item: Outage | DayTime) -> Clock | Gap:
         name, epoch = self._camera.name, self._pool.epoch
@@ -90,13 +96,7 @@ class Decode:
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
         if camera.live:
             self._metrics.set("roadtally_connected", 1.0, camera=camera.name)
-        self._most_in_flight = max(self._most_in_flight, self._pool.in_flight())
-        self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
-
-    def _skip(self, reason: str) -> None:
-        self._skipped[reason] += 1
-        self._metrics.count("roadtally_skipped_total", camera=self._camera.name, reason=reason)
 
     def _note_flow(self) -> None:
         camera, in_flight = self._camera.name, self._pool.in_flight()
@@ -105,10 +105,16 @@ class Decode:
         self._metrics.set("roadtally_in_flight", in_flight, camera=camera)
         self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera)
 
+    def _skip(self, reason: str) -> None:
+        self._skipped[reason] += 1
+        self._note_flow()
+        self._metrics.count("roadtally_skipped_total", camera=self._camera.name, reason=reason)
+
     def _end(self) -> EndOfStream:
         self.ended = True
-        self._note_flow()
         feed = self._feed
+        if self._original is not None:
+            self._original.close()  # before the end is told: the last event is cut from what it wrote
         return EndOfStream(
             camera=self._camera.name,
             epoch=self._pool.epoch,
@@ -119,8 +125,11 @@ class Decode:
         )
 
 
-def _open_feed(camera: CameraPlan, source: str) -> Feed:
+def _open_feed(camera: CameraPlan, source: str, *, packets: bool) -> Feed:
     patience = Patience.of(camera.timeout_s, source)
     if camera.live:
-        return LiveFeed(with_credentials(source, camera.name, os.environ), camera.info.fps, patience)
-    return FollowFeed(source, camera.info.fps, patience) if camera.follow else FileFeed(source)
+        source = with_credentials(source, camera.name, os.environ)
+        return LiveFeed(source, camera.info.fps, patience, packets=packets)
+    if camera.follow:
+        return FollowFeed(source, camera.info.fps, patience, packets=packets)
+    return FileFeed(source, packets=packets)
