@@ -182,16 +182,22 @@ def redundant(
 def doubles(
     a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) where a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,).
+    """Pairs (i, j) where a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,)."""
+    i, j = near_pairs(a_box, np.zeros(a_box.shape[1]), b_box)
+    found = are_doubles(a_box[:, i], a_label[i], b_box[:, j], b_label[j], least_iou)
+    return i[found], j[found]
+
+
+def are_doubles(
+    a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
+) -> np.ndarray:
+    """Whether each a is a second box of the road user in its b: boxes f64 (4, N), labels (N,) -> bool (N,).
 
     Two boxes of one group (car, bus and truck are one) with at least this IoU, or a inside b, or a person on a
     two-wheeler.
     """
-    i, j = near_pairs(a_box, np.zeros(a_box.shape[1]), b_box)
-    a, b = a_box[:, i], b_box[:, j]
-    shared, a_area, b_area = shared_area(a, b), box_area(a), box_area(b)
-    same = GROUP[a_label[i]] == GROUP[b_label[j]]
+    shared, a_area, b_area = shared_area(a_box, b_box), box_area(a_box), box_area(b_box)
+    same = GROUP[a_label] == GROUP[b_label]
     same &= (shared >= least_iou * (a_area + b_area - shared)) | (shared >= PART_SHARE * a_area)
-    rides = (a_label[i] == PERSON) & (GROUP[b_label[j]] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
-    found = same | rides
-    return i[found], j[found]
+    same |= (a_label == PERSON) & (GROUP[b_label] == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
+    return same & (shared > 0)

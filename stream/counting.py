@@ -13,15 +13,14 @@ import msgspec
 import numpy as np
 
 from stream.bridging import bridge_births, bridge_deaths, complete_all
-from stream.courses import COLUMNS, Courses, Remembered, X, Y, join
+from stream.courses import COLUMNS, Courses, Remembered, join
 from stream.messages import Crossing, Frame, Tracks
-from stream.passing import Passing, same_vehicle
+from stream.passing import Passing
+from stream.recent import Recent
 from stream.scene import Scene
 from stream.settings import CountingSettings
 from stream.sides import CLEARED, Crossed, Sides
 from stream.stretch import Stretch
-
-RECENT_S = 5.0  # crossings are compared with those of so long ago
 
 
 class _Memory(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +46,7 @@ class Counter:
         self._open = np.zeros(0, bool)  # tracks that were not prolonged backwards yet
         self._sides = Sides(scene.lines, settings)
         self._on_trial: list[Passing] = []  # crossed, but their tracks are not proven yet
-        self._recent: list[Passing] = []  # counted in the last seconds
+        self._recent = Recent(settings.duplicate_overlap)
 
     def update(self, frame: Frame, tracks: Tracks) -> tuple[Crossing, ...]:
         """The crossings that became certain with this frame. A track that `tracks` no longer holds has ended."""
@@ -93,7 +92,7 @@ class Counter:
         arrays = (before.track_id, before.row, before.first, self._open, self._sides.state)
         track_id, row, first, open_, sides = (np.ascontiguousarray(array).tobytes() for array in arrays)
         passed = tuple(passing for _, passing in sorted(self._sides.passed.items()))
-        passings = (passed, tuple(self._on_trial), tuple(self._recent))
+        passings = (passed, tuple(self._on_trial), tuple(self._recent.passings))
         return msgspec.msgpack.encode(_Memory(track_id, row, first, before.now_s, open_, sides, *passings))
 
     def restore(self, state: bytes) -> None:
@@ -109,14 +108,15 @@ class Counter:
         self._open = np.frombuffer(memory.open_, bool)
         self._sides.state = np.frombuffer(memory.sides).reshape(3, len(self.scene.lines), n)
         self._sides.passed = {(passing.line, passing.track_id): passing for passing in memory.passed}
-        self._on_trial, self._recent = list(memory.on_trial), list(memory.recent)
+        self._on_trial, self._recent.passings = list(memory.on_trial), list(memory.recent)
 
     def _enter(
         self, courses: Courses, proven: np.ndarray, crossed: list[Crossed], pts_s: np.ndarray
     ) -> tuple[Crossing, ...]:
         """The crossings that are certain, each vehicle once, in the order in which they became so."""
         certain = []
-        waiting = [(passing, courses.at(passing.track_id, -1)) for passing in self._on_trial]
+        rows = courses.at(np.array([passing.track_id for passing in self._on_trial], np.int64), -1)
+        waiting = list(zip(self._on_trial, rows.tolist(), strict=True))
         for one in sorted(crossed):
             if proven[one.row]:
                 certain.append(one)
@@ -131,31 +131,9 @@ class Counter:
                 certain.append(Crossed(int(courses.frame[at]), CLEARED, order, 0, at, passing))
             elif courses.frame[courses.stop[course] - 1] == courses.frames - 1:
                 self._on_trial.append(passing)
-        crossings = []
-        for one in sorted(certain):
-            now_s = float(pts_s[one.frame]) if one.frame >= 0 else self._before.now_s
-            self._recent = [other for other in self._recent if now_s - other.pts_s < RECENT_S]
-            if not any(self._is_double(courses, one, other) for other in self._recent):
-                self._recent.append(one.passing)
-                crossings.append(one.passing.crossing(self.scene.camera, self.scene.lines[one.passing.line].name))
-        return tuple(crossings)
-
-    def _is_double(self, courses: Courses, one: Crossed, other: Passing) -> bool:
-        """Whether both are one road user: at the line, or where both tracks are now."""
-        passing = one.passing
-        if passing.line != other.line or passing.sign != other.sign or passing.track_id == other.track_id:
-            return False  # before the present boxes are looked up, which takes longer
-        least_iou = self.settings.duplicate_overlap
-        if same_vehicle(passing, other, least_iou):
-            return True
-        now, other_now = (_brought_up(courses, one.frame, each) for each in (passing, other))
-        return now is not None and other_now is not None and same_vehicle(now, other_now, least_iou)
-
-
-def _brought_up(courses: Courses, frame: int, passing: Passing) -> Passing | None:
-    """The passing with the box of its track after this frame, or None where that has ended."""
-    row = courses.at(passing.track_id, frame)
-    if row < 0:
-        return None
-    x, y = courses.row[[X, Y], row].tolist()
-    return msgspec.structs.replace(passing, box=courses.box(row, x, y), pts_s=0.0)
+        if not certain:
+            return ()
+        certain.sort()
+        now_s = np.append(pts_s, self._before.now_s)[[one.frame for one in certain]]  # frame -1 is the last
+        counted = self._recent.admit(courses, certain, now_s)
+        return tuple(passing.crossing(self.scene.camera, self.scene.lines[passing.line].name) for passing in counted)

@@ -72,20 +72,26 @@ class Courses(msgspec.Struct, frozen=True):
         way_x, way_y = r[X] - first[0], r[Y] - first[1]
         return (r[CONFIRMED] > 0) & (way_x * way_x + way_y * way_y >= travel * travel * (r[W] * r[H]))
 
-    def at(self, track_id: int, frame: int) -> int:
-        """The row of a track after a frame, or -1 where it was not there."""
-        for course in range(*np.searchsorted(self.track_id, [track_id, track_id + 1]).tolist()):
-            start, stop = int(self.start[course]), int(self.stop[course])
-            row = start + frame - int(self.frame[start])
-            if start <= row < stop:
-                return row
-        return -1
+    def at(self, track_id: np.ndarray, frame: np.ndarray | int) -> np.ndarray:
+        """The rows of tracks i64 (K,) after frames (K,), or -1 where one was not there: i64 (K,)."""
+        born = self.frame[self.start] + 1  # from 0, and less than the frames there are
+        n = self.frames + 1
+        course = np.searchsorted(self.track_id * n + born, track_id * n + frame + 1, side="right") - 1
+        row = self.start[course] + frame - self.frame[self.start[course]]
+        there = (course >= 0) & (self.track_id[course] == track_id) & (row < self.stop[course])
+        return np.where(there, row, -1)
 
     def box(self, row: int, x: float, y: float) -> Box:
         """xyxy of the track's box with its anchor at (x, y)."""
         w, h = self.row[W, row].item(), self.row[H, row].item()
         bottom = y if self.anchor == "ground" else y + h / 2
         return (x - w / 2, bottom - h, x + w / 2, bottom)
+
+    def boxes(self, rows: np.ndarray) -> np.ndarray:
+        """xyxy of rows i64 (K,): f64 (4, K)."""
+        x, y, w, h = self.row[: H + 1, rows]
+        bottom = y if self.anchor == "ground" else y + h / 2
+        return np.stack([x - w / 2, bottom - h, x + w / 2, bottom])
 
     def remember(self) -> tuple[np.ndarray, Remembered]:
         """The courses that go on, i64 (N,), and what the next stretch has to know of them."""

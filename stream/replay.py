@@ -22,7 +22,8 @@ from stream.scene import Scene
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE
 from stream.store import Store
-from stream.trajectories import find_trajectories, picture_of, read_trajectories
+from stream.stretch import Stretch
+from stream.trajectories import find_trajectories, picture_of, read_stretches
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -40,6 +41,7 @@ class Recount(msgspec.Struct, frozen=True):
     updates: int
     ended: bool  # False: the run was killed, or is still running
     busy_s: float
+    counting_s: float  # of it in the counter: the rest is reading
 
 
 def stored_config(folder: Path, changes: Mapping[str, Any] | None = None) -> Config:
@@ -92,21 +94,21 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
     """Count a lane again. A recorder that was started again began new tracks: each of its files is counted alone."""
     crossings: dict[str, Crossing] = {}  # by key, as in the store
     frames = updates = 0
-    ended = False
+    ended, counting_s = False, 0.0
     started_s = time.perf_counter()
     for path in lane.files:
         counter, gap = Counter(lane.scene, settings), None
-        for message in read_trajectories(path):
-            ended = isinstance(message, EndOfStream)
-            if isinstance(message, EndOfStream | Gap):
-                certain = counter.finish()
-            else:
-                certain = counter.update(message.frame, message.tracks)
-                frames, updates = frames + 1, updates + len(message.tracks)
-            if isinstance(message, Gap):
-                gap = message
+        for part in read_stretches(path):
+            ended = isinstance(part, EndOfStream)
+            before_s = time.perf_counter()
+            certain = counter.count(part) if isinstance(part, Stretch) else counter.finish()
+            counting_s += time.perf_counter() - before_s
+            if isinstance(part, Stretch):
+                frames, updates = frames + len(part), updates + len(part.track_id)
+            elif isinstance(part, Gap):
+                gap = part
             for crossing in certain:
                 if gap is None or not gap.hides(crossing):
                     crossings.setdefault(crossing.key, crossing)
     found = sorted(crossings.values(), key=lambda c: (c.pts_s, c.line, c.track_id))
-    return Recount(found, frames, updates, ended, time.perf_counter() - started_s)
+    return Recount(found, frames, updates, ended, time.perf_counter() - started_s, counting_s)

@@ -15,7 +15,7 @@ LAYERS = (
     ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.rows", "stream.scene",
      "stream.settings", "stream.truth", "stream.sources", "stream.latency"),
     ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.stretch", "stream.courses",
-     "stream.passing", "stream.sides", "stream.bridging", "stream.counting",
+     "stream.passing", "stream.sides", "stream.bridging", "stream.recent", "stream.counting",
      "stream.batching", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.health", "stream.video", "stream.drawing", "stream.overlay", "stream.synth",
      "stream.zones", "stream.movements"),
