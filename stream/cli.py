@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import evaluate, networks, results, run, scenes, status
+from stream.commands import evaluate, networks, render, results, run, scenes, status
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     results.replay,
     results.report,
     results.audit,
+    render.render,
     networks.train,
     networks.label,
 ):

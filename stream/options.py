@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -41,3 +43,20 @@ def read_settings(texts: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise ConfigError("--set", f"expected a value of YAML after {key}=, got {value!r}") from None
     return settings
+
+
+def read_moment(option: str, text: str) -> float | datetime:
+    """Seconds of pts (90, 1:30, 0:01:30), or a time of day with its date (2026-05-04T07:00Z; UTC unless said
+    otherwise). Raises ConfigError."""
+    try:
+        if "T" in text:
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = 0.0
+        for part in text.split(":"):
+            seconds = 60 * seconds + float(part)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise ConfigError(option, f"expected seconds, H:MM:SS, or a date and time, got {text!r}", f"{option} 1:30")
+    return seconds

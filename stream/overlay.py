@@ -26,7 +26,7 @@ class Overlay:
     """Draws one camera's counted pictures. Its state: trails of live tracks, and the totals so far."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        self.scene = scene
         self._trails: dict[int, list[tuple[float, float, float]]] = {}  # id -> pts_s, x, y of the box's foot
         self._totals: Counter[tuple[str, str]] = Counter()  # (line, direction) -> crossings
         self._lit_until_s: dict[str, float] = {}
@@ -35,14 +35,18 @@ class Overlay:
         """Draw on counted.yuv in place. Pictures come in order; each is drawn once."""
         if counted.yuv is None:
             raise ValueError("Overlay.draw: expected a picture, got Counted.yuv = None")
-        self._remember(counted.tracks, counted.frame.pts_s)
-        self.add(counted.crossings, counted.frame.pts_s)
+        self.watch(counted)
         canvas = Canvas(counted.yuv)
         self._draw_places(canvas)
         self._draw_tracks(canvas, counted.tracks)
-        for line in self._scene.lines:
+        for line in self.scene.lines:
             self._draw_line(canvas, line, counted.frame.pts_s)
         self._draw_panel(canvas, counted.frame.pts_s)
+
+    def watch(self, counted: Counted) -> None:
+        """Take in what is not drawn: trails and totals go on."""
+        self._remember(counted.tracks, counted.frame.pts_s)
+        self.add(counted.crossings, counted.frame.pts_s)
 
     def add(self, crossings: tuple[Crossing, ...], pts_s: float) -> None:
         """Count crossings into the totals that are shown."""
@@ -51,7 +55,7 @@ class Overlay:
             self._lit_until_s[crossing.line] = pts_s + LIT_S
 
     def _remember(self, tracks: Tracks, pts_s: float) -> None:
-        step_px = TRAIL_STEP * self._scene.height
+        step_px = TRAIL_STEP * self.scene.height
         for track_id, (x1, _, x2, y2) in zip(tracks.track_id.tolist(), tracks.xyxy.tolist(), strict=True):
             trail = self._trails.setdefault(track_id, [])
             if len(trail) > 1 and abs(trail[-1][1] - trail[-2][1]) + abs(trail[-1][2] - trail[-2][2]) < step_px:
@@ -63,12 +67,12 @@ class Overlay:
             self._trails.pop(track_id, None)
 
     def _draw_places(self, canvas: Canvas) -> None:
-        for zone in self._scene.zones:
+        for zone in self.scene.zones:
             corners = np.array(zone.corners_xy, np.float32)
             canvas.path(corners, ZONE_COLOUR, 1, closed=True)
             canvas.label(zone.name, *zone.corners_xy[0], ZONE_COLOUR)
-        if self._scene.crop_xyxy is not None:
-            canvas.box(np.array(self._scene.crop_xyxy, np.float32), REGION_COLOUR, corners_only=True)
+        if self.scene.crop_xyxy is not None:
+            canvas.box(np.array(self.scene.crop_xyxy, np.float32), REGION_COLOUR, corners_only=True)
 
     def _draw_tracks(self, canvas: Canvas, tracks: Tracks) -> None:
         shown = np.flatnonzero(tracks.confirmed)
@@ -99,7 +103,7 @@ class Overlay:
         minutes, seconds = divmod(int(pts_s), 60)
         head = (f"{minutes:02d}:{seconds:02d}", "in", "out")
         totals = self._totals
-        rows = [(line.name, str(totals[line.name, "in"]), str(totals[line.name, "out"])) for line in self._scene.lines]
+        rows = [(line.name, str(totals[line.name, "in"]), str(totals[line.name, "out"])) for line in self.scene.lines]
         if rows:
             canvas.panel((head, *rows))
 

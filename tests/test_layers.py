@@ -25,7 +25,7 @@ LAYERS = (
     ("stream.topology",),
     ("stream.store", "stream.trajectories"),
     ("stream.stages", "stream.sinks"),
-    ("stream.chain", "stream.summary", "stream.outcome", "stream.replay"),
+    ("stream.chain", "stream.summary", "stream.outcome", "stream.replay", "stream.render"),
     ("stream.reports", "stream.audit"),
     ("stream.evaluation",),
     ("stream.worker", "stream.inline"),

@@ -29,7 +29,7 @@ def run(
     weights: Weights = None,
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
     record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None,
-    no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none: faster.")] = False,
+    no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none.")] = False,
     port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from stream.cameras import CameraPlan
 from stream.messages import Counted, EndOfStream, Told
+from stream.overlay import Overlay
 from stream.sinks.shelf import Shelf, stamp_of
 from stream.sinks.video import AnnotatedVideo
 
@@ -21,6 +20,7 @@ class Segments:
         self._camera = camera
         self._shelf = Shelf(Path(camera.folder), "annotated", camera.keep)
         self._video: AnnotatedVideo | None = None
+        self._overlay = Overlay(camera.scene)  # of all files: totals and trails go on from one to the next
         self._began_s = 0.0
 
     @classmethod
@@ -32,8 +32,7 @@ class Segments:
         pts_s = counted.frame.pts_s
         if self._video is None or pts_s - self._began_s >= self._camera.keep.segment_s:
             self._video = self._next(counted)
-        frame = msgspec.structs.replace(counted.frame, pts_s=pts_s - self._began_s)
-        self._video.write(msgspec.structs.replace(counted, frame=frame))
+        self._video.write(counted)
         self._shelf.sync(self._video.path)
 
     def flush(self) -> None:
@@ -53,7 +52,6 @@ class Segments:
     def _next(self, counted: Counted) -> AnnotatedVideo:
         if self._video is not None:
             self._video.close()
-        camera, frame = self._camera, counted.frame
-        self._began_s = frame.pts_s
-        path = self._shelf.place(frame.pts_s, stamp_of(frame.captured_ns))
-        return AnnotatedVideo(path, camera.scene, camera.info.fps, camera.info.matrix, fragment_s=FRAGMENT_S)
+        info, self._began_s = self._camera.info, counted.frame.pts_s
+        path = self._shelf.place(self._began_s, stamp_of(counted.frame.captured_ns))
+        return AnnotatedVideo(path, self._overlay, info.fps, info.matrix, began_s=self._began_s, fragment_s=FRAGMENT_S)

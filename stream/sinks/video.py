@@ -37,16 +37,17 @@ class AnnotatedVideo:
     def __init__(
         self,
         path: Path,
-        scene: Scene,
+        overlay: Overlay,
         fps: float,
         matrix: str = "",
         *,
-        threads: int = 1,
+        began_s: float = 0.0,
         fragment_s: float = FRAGMENT_S,
     ) -> None:
-        """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged."""
+        """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged. began_s: the pts at
+        which the file's time begins."""
         self.path = path
-        self._overlay = Overlay(scene)
+        self._overlay, self._began_s = overlay, began_s
         self._next_key_s, self._fragment_s = -math.inf, fragment_s
         self._open = True
         try:
@@ -54,7 +55,7 @@ class AnnotatedVideo:
             options = {"movflags": MOVFLAGS, "flush_packets": "1"}
             self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
             self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            _configure(self._stream, scene, matrix, threads)
+            _configure(self._stream, overlay.scene, matrix)
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -63,13 +64,14 @@ class AnnotatedVideo:
     def open(cls, camera: CameraPlan, run_folder: Path) -> AnnotatedVideo:
         """The recording of one camera, in its own folder."""
         del run_folder
-        return cls(Path(camera.folder) / VIDEO, camera.scene, camera.info.fps, camera.info.matrix)
+        return cls(Path(camera.folder) / VIDEO, Overlay(camera.scene), camera.info.fps, camera.info.matrix)
 
     def write(self, counted: Counted) -> None:
         """Draw on counted.yuv in place and encode it; the buffer is free for others when this returns."""
         self._overlay.draw(counted)
         assert counted.yuv is not None  # draw() refused None
-        self._encode(_picture(counted.yuv, counted.frame.pts_s, self._is_key(counted.frame.pts_s)))
+        pts_s = counted.frame.pts_s - self._began_s
+        self._encode(_picture(counted.yuv, pts_s, self._is_key(pts_s)))
 
     def flush(self) -> None:
         """Nothing to do: every second is written as a fragment of its own."""
@@ -113,11 +115,11 @@ class AnnotatedVideo:
         return OutputError(str(self.path), f"the annotated video cannot be written: {reason}", fix)
 
 
-def _configure(stream: VideoStream, scene: Scene, matrix: str, threads: int) -> None:
+def _configure(stream: VideoStream, scene: Scene, matrix: str) -> None:
     stream.width, stream.height = scene.width // 2 * 2, scene.height // 2 * 2
     stream.pix_fmt = "yuv420p"
     stream.time_base = stream.codec_context.time_base = TIME_BASE
-    stream.codec_context.thread_count = threads
+    stream.codec_context.thread_count = 1
     stream.codec_context.gop_size = 10_000  # key pictures are asked for by time, not by count: the rate may vary
     # "ultrafast" takes a third of the time of "veryfast" and makes up for it with bits, not with quality.
     stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "25", "forced-idr": "1"}
