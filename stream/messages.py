@@ -123,6 +123,27 @@ class Crossing(msgspec.Struct, frozen=True):
         return f"{self.camera}/{self.line}/{self.direction}/{self.track_id}/{self.seq}"
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """One road user was in one zone, once. It is told twice: when it is certain that it is inside, with left_s None,
+    and when it has left. The dwell time is known where both `entered` and `left` are "edge"."""
+
+    camera: str
+    zone: str
+    track_id: int
+    label: str
+    entered_seq: int  # of the first frame in which the anchor is inside
+    entered_s: float
+    entered: Literal["edge", "born"]  # born: it was first seen inside
+    left_seq: int | None = None
+    left_s: float | None = None
+    left: Literal["edge", "lost", "unseen"] | None = None  # lost inside; unseen: the camera saw nothing more
+
+    @property
+    def key(self) -> str:
+        """The same for the same visit in every run of the same input; and when it is told again."""
+        return f"{self.camera}/{self.zone}/{self.track_id}/{self.entered_seq}"
+
+
 class Decoded(msgspec.Struct, frozen=True, tag=True):
     """A picture. yuv u8 (H*3/2, W): planes Y, U, V of 4:2:0 at even size, for drawing; tensor u8 (h, w, 3):
     the letterboxed network input. Either is None where no later stage reads it."""
@@ -141,12 +162,13 @@ class Detected(msgspec.Struct, frozen=True, tag=True):
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):
-    """A picture with its tracks and the crossings that became certain with it."""
+    """A picture with its tracks, and the crossings and visits that became certain with it."""
 
     frame: Frame
     tracks: Tracks
     crossings: tuple[Crossing, ...]
     yuv: np.ndarray | None = None
+    visits: tuple[Visit, ...] = ()
 
 
 class Clock(msgspec.Struct, frozen=True, tag=True):
@@ -166,8 +188,8 @@ class Clock(msgspec.Struct, frozen=True, tag=True):
 class Gap(msgspec.Struct, frozen=True, tag=True):
     """A time in which a camera was not seen: what crossed then is unknown, not zero. Tracks do not reach over it.
 
-    It is told twice: when it begins, with to_s None, and when the camera is back. crossings: those that became certain
-    because all tracks ended.
+    It is told twice: when it begins, with to_s None, and when the camera is back. crossings, visits: those that became
+    certain because all tracks ended.
     """
 
     camera: str
@@ -178,6 +200,7 @@ class Gap(msgspec.Struct, frozen=True, tag=True):
     to_utc_s: float | None
     reason: str
     crossings: tuple[Crossing, ...] = ()
+    visits: tuple[Visit, ...] = ()
 
     def hides(self, crossing: Crossing) -> bool:
         """Whether it would have happened unseen: a guess, not a count."""
@@ -205,6 +228,7 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     problems: tuple[str, ...] = ()  # losses, one line each: damaged packets, a truncated file
     repairs: tuple[str, ...] = ()  # what was put right without loss: time stamps, a changed picture size
     crossings: tuple[Crossing, ...] = ()  # those that became certain only with the end
+    visits: tuple[Visit, ...] = ()
 
 
 Told = Clock | Gap | Notice

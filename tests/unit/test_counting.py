@@ -38,17 +38,11 @@ def tracks(rows: dict[int, tuple[float, float]], moved: dict[int, tuple[float, f
     )
 
 
-def count(
-    paths: dict[int, Path],
-    lines: tuple[Line, ...] = (ACROSS,),
-    fps: float = 25.0,
-    trial_frames: int = 0,
-    labels: dict[int, str] | None = None,
-    **changes: object,
-) -> list[Crossing]:
-    """Crossings of tracks that follow these paths; before its first and after its last point a track does not exist."""
-    counter = Counter(Scene("cam", 640, 480, lines), CountingSettings.model_validate(changes))
-    found: list[Crossing] = []
+def frames_of(
+    paths: dict[int, Path], fps: float = 25.0, trial_frames: int = 0, labels: dict[int, str] | None = None
+) -> list[tuple[Frame, Tracks]]:
+    """Tracks that follow these paths; before its first and after its last point a track does not exist."""
+    made: list[tuple[Frame, Tracks]] = []
     last: dict[int, tuple[float, float]] = {}
     age: dict[int, int] = {}
     for seq in range(max(map(len, paths.values()))):
@@ -66,7 +60,21 @@ def count(
             age[i] = age.get(i, 0) + 1
         trial = {i for i in rows if age[i] <= trial_frames}
         frame = Frame("cam", 0, seq, seq / fps, 0, 640, 480)
-        found += counter.update(frame, tracks(rows, moved, coasting=coasting, trial=trial, label=labels or {}))
+        made.append((frame, tracks(rows, moved, coasting=coasting, trial=trial, label=labels or {})))
+    return made
+
+
+def count(
+    paths: dict[int, Path],
+    lines: tuple[Line, ...] = (ACROSS,),
+    fps: float = 25.0,
+    trial_frames: int = 0,
+    labels: dict[int, str] | None = None,
+    **changes: object,
+) -> list[Crossing]:
+    """Crossings of tracks that follow these paths: see frames_of."""
+    counter = Counter(Scene("cam", 640, 480, lines), CountingSettings.model_validate(changes))
+    found = [crossing for one in frames_of(paths, fps, trial_frames, labels) for crossing in counter.update(*one)]
     return [*found, *counter.finish()]
 
 
