@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.sinks.background import Background, _median
+from stream.medians import median
+from stream.sinks.background import Background
 from tests.build import make_counted, make_yuv
 
 
@@ -33,4 +34,4 @@ def test_nothing_is_written_when_no_picture_came(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 8, 17])
 def test_the_median_is_exact_when_sorted_by_planes(count: int) -> None:
     planes = [np.random.default_rng(k).integers(0, 256, (5, 7), np.uint8) for k in range(count)]
-    assert np.array_equal(_median(planes), np.sort(np.stack(planes), axis=0)[count // 2])
+    assert np.array_equal(median(planes), np.sort(np.stack(planes), axis=0)[count // 2])

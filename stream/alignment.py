@@ -1,0 +1,133 @@
+"""Where a camera looks now, against where it looked before: a homography between two backgrounds.
+
+Corners and blobs of both pictures are described (SIFT: Lowe 2004) and matched, and the homography that most of them
+agree on is taken (MAGSAC: Barath et al. 2020). It is believed only when it explains the picture too: what stood in
+the one picture must stand, moved, in the other.
+"""
+
+from __future__ import annotations
+
+import cv2
+import msgspec
+import numpy as np
+
+FEATURES = 800
+RATIO = 0.8  # of the distances to the best and second best match (Lowe 2004)
+REACH_PX = 2.0  # a match nearer than this to where the homography takes it is an inlier
+LEAST_INLIERS, LEAST_SHARE = 25, 0.3
+LEAST_COVERAGE = 0.1  # of the common part of the pictures, by the hull of the inliers
+ZOOMS = (0.3, 3.0)  # a view that has changed more is another one
+CELLS = (16, 9)  # across and down, in which two pictures are compared
+TEXTURE = 3.0  # grey levels, the root mean square of detail: a cell with less shows nothing
+ALIKE = 0.5  # correlation of the detail of a cell that shows the same
+EXPLAINED = 0.5  # of the cells must be alike when one picture is moved onto the other,
+BETTER = 0.15  # and so many more than without, unless they were that many from the start
+
+
+class Fit(msgspec.Struct, frozen=True):
+    """How one picture became another. matrix: f64 (3, 3) from pixels of the first to pixels of the second."""
+
+    matrix: np.ndarray
+    inliers: int
+    share: float  # of the matches
+    error_px: float  # root mean square of the inliers
+    coverage: float  # of the common part, by the hull of the inliers
+    explained: float  # share of the cells that are alike once moved
+
+
+def align(before: np.ndarray, now: np.ndarray) -> tuple[Fit | None, str]:
+    """The fit of two backgrounds u8 (h, w), or None and why there is none that can be believed."""
+    found = _match(before, now)
+    if len(found[0]) < LEAST_INLIERS:
+        return None, f"only {len(found[0])} places look the same"
+    matrix, inlier = cv2.findHomography(*found, cv2.USAC_MAGSAC, REACH_PX, maxIters=2000, confidence=0.999)
+    if matrix is None:
+        return None, "no common movement"
+    kept = inlier.ravel() > 0
+    fit = _judged(before, now, matrix, found[0][kept], found[1][kept], float(kept.mean()))
+    if fit.inliers < LEAST_INLIERS or fit.share < LEAST_SHARE:
+        return None, f"only {fit.inliers} of {len(kept)} places moved together"
+    if fit.coverage < LEAST_COVERAGE or not _is_plausible(matrix, before.shape):
+        return None, "the places that moved together are too few or too near to each other"
+    at_once, _ = alike(before, now)
+    if fit.explained < min(max(EXPLAINED, at_once + BETTER), 0.9):
+        return None, f"only {fit.explained:.0%} of the picture looks the same once moved"
+    return fit, ""
+
+
+def alike(before: np.ndarray, now: np.ndarray, steady: np.ndarray | None = None) -> tuple[float, int]:
+    """(Share of the cells with detail in both pictures' place that show the same, how many cells have detail).
+
+    before, now: u8 (h, w). steady: f32 (h, w), 1 where nothing moves and both pictures are known; None: everywhere.
+    """
+    a, b = _detail(before), _detail(now)
+    known = 1.0
+    if steady is not None:
+        a, b = a * steady, b * steady
+        known = np.maximum(_cells(steady), 0.01)
+    aa, bb, ab = _cells(a * a) / known, _cells(b * b) / known, _cells(a * b) / known
+    textured = (aa > TEXTURE**2) & (known > 0.5)
+    same = ab > ALIKE * np.sqrt(np.maximum(aa * bb, 1e-6))
+    count = int(textured.sum())
+    return (float((same & textured).sum() / count) if count else 1.0), count
+
+
+def moved(matrix: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Points (N, 2) where the homography takes them."""
+    return cv2.perspectiveTransform(np.asarray(xy, np.float64).reshape(-1, 1, 2), matrix).reshape(-1, 2)
+
+
+def corners(width: float, height: float) -> np.ndarray:
+    """(4, 2) of a picture."""
+    return np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+
+
+def _detail(picture: np.ndarray) -> np.ndarray:
+    """What is finer than a few pixels: light and shade are gone, f32 (h, w)."""
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.float32)
+    return smooth - cv2.boxFilter(smooth, -1, (15, 15))
+
+
+def _cells(values: np.ndarray) -> np.ndarray:
+    return cv2.resize(values, CELLS, interpolation=cv2.INTER_AREA)
+
+
+def _match(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places that look the same: f32 (N, 2) in the one picture and in the other."""
+    sift = cv2.SIFT.create(FEATURES, contrastThreshold=0.02)
+    (points_a, words_a), (points_b, words_b) = (sift.detectAndCompute(picture, None) for picture in (before, now))
+    if len(points_a) < LEAST_INLIERS or len(points_b) < LEAST_INLIERS:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(words_a, words_b, k=2)
+    good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
+    xy_a = np.array([points_a[match.queryIdx].pt for match in good], np.float32).reshape(-1, 2)
+    xy_b = np.array([points_b[match.trainIdx].pt for match in good], np.float32).reshape(-1, 2)
+    return xy_a, xy_b
+
+
+def _judged(
+    before: np.ndarray, now: np.ndarray, matrix: np.ndarray, xy_a: np.ndarray, xy_b: np.ndarray, share: float
+) -> Fit:
+    off = moved(matrix, xy_a) - xy_b
+    height, width = before.shape
+    everywhere = np.ones((height, width), np.float32)
+    common = cv2.warpPerspective(everywhere, matrix, (width, height))
+    hull = cv2.contourArea(cv2.convexHull(xy_b)) if len(xy_b) > 2 else 0.0
+    there = cv2.warpPerspective(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    explained, cells = alike(there, now, common)
+    return Fit(
+        matrix=matrix,
+        inliers=len(xy_a),
+        share=share,
+        error_px=float(np.sqrt((off**2).sum(axis=1).mean())) if len(off) else 0.0,
+        coverage=hull / max(float(common.sum()), 1.0),
+        explained=explained if cells >= 6 else 0.0,
+    )
+
+
+def _is_plausible(matrix: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a camera that was nudged, turned or zoomed could do that: the picture keeps its shape, and its size."""
+    height, width = shape
+    to = moved(matrix, corners(width, height)).astype(np.float32)
+    area = cv2.contourArea(to, oriented=True) / (width * height)
+    return bool(cv2.isContourConvex(to)) and ZOOMS[0] ** 2 < area < ZOOMS[1] ** 2

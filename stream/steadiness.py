@@ -1,0 +1,186 @@
+"""Whether a camera still looks where it looked when its lines were drawn, seen from what stands still in its pictures.
+
+    sample (1 s)  --median of 5-->  present  --compared, cell by cell-->  reference
+                                       |                                      |
+                                       +------- they differ, and the present is at rest: align -------+
+
+The present is a median, so passing traffic is not in it. The reference takes one grey level a look towards the present
+(the sigma-delta background of Manzanera and Richefeu 2004), so that it follows the day, and only while both agree.
+Where they no longer do, the two are aligned (stream/alignment.py): a change of light or a bus leaves the places that
+are still seen where they were; a camera that was nudged moves all of them alike. A camera that sways finds no rest and
+is let be. Once in a while the present is aligned with the very first reference, which finds a creeping mount.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Literal
+
+import cv2
+import msgspec
+import numpy as np
+
+from stream.alignment import Fit, align, alike, corners, moved
+from stream.medians import median
+
+SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of these
+STEP_S = 1.0  # between samples
+KEPT = 5  # samples of a median: half of them show the new view 3 s after a nudge
+REST = 2  # looks over which the present must not change to be at rest,
+STILL = 0.25  # nor its samples more than traffic changes them: so many cells agree
+TOLERANCE = 0.01  # of the picture's diagonal, that the end of a line moves: less does not matter to counting
+DROP = 0.1  # of the cells: so many fewer than usual agree before a move is thought of
+LOST = 0.15  # of the cells: when no more agree, nothing of the old view is seen,
+TRIES = 3  # and it is given up after so many alignments at rest that failed
+LEAST_CELLS = 8  # with detail: a picture with fewer shows nothing to hold on to
+PATIENCE_S = (1.0, 30.0)  # between tries to align what does not want to: doubled each time
+CREEP_S = 600.0  # between alignments with the first reference
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What was seen. kind: "moved" (lines can follow by the matrix), "lost" (they cannot), "back" (they can again).
+
+    since_s: pts of the last look at the old view. matrix: f64 (3, 3) from pixels of the picture that the lines were
+    drawn on to pixels of the present one.
+    """
+
+    kind: Literal["moved", "lost", "back"]
+    since_s: float
+    matrix: np.ndarray
+    text: str
+
+
+class Steadiness:
+    """Watches one camera. points_xy: f64 (N, 2) in pixels, the ends of its lines; none: the corners of its picture."""
+
+    def __init__(self, size_wh: tuple[int, int], points_xy: np.ndarray) -> None:
+        width, height = size_wh
+        scale = min(1.0, SAMPLE_WIDTH / width)
+        self.sample_wh = max(32, round(width * scale)), max(32, round(height * scale))
+        self._to_sample = np.diag([self.sample_wh[0] / width, self.sample_wh[1] / height, 1.0])
+        points = points_xy if len(points_xy) else corners(width, height) * 0.5 + np.array(size_wh) * 0.25
+        self._points = moved(self._to_sample, points)
+        self._least_px = TOLERANCE * math.hypot(*self.sample_wh)
+        self._matrix = np.eye(3)  # from samples of the first view to those of the present one
+        self._samples: deque[np.ndarray] = deque(maxlen=KEPT)
+        self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
+        self._reference = self._first = np.zeros((0, 0), np.uint8)
+        self._usual = 1.0  # share of the cells that agree
+        self._next_s = self._agreed_s = -math.inf
+        self._lost = False
+        self._forget_tries(0.0)
+
+    def is_due(self, pts_s: float) -> bool:
+        """Whether a look at the picture of this time is wanted."""
+        return pts_s >= self._next_s
+
+    def look(self, luma: np.ndarray, pts_s: float) -> Moved | None:
+        """A picture, luma u8 (height, width) of any size; what became certain with it."""
+        self._next_s = pts_s + STEP_S
+        self._samples.append(cv2.resize(luma, self.sample_wh, interpolation=cv2.INTER_AREA))
+        if len(self._samples) < KEPT:
+            return None
+        present = median(self._samples)
+        self._presents.append(present)
+        if not self._reference.size:
+            self._begin(present, pts_s)
+        agree, cells = alike(self._reference, present)
+        if cells < LEAST_CELLS:
+            self._begin(present, pts_s)  # nothing was to be seen
+            return None
+        if agree >= self._usual - DROP:
+            return self._agrees(present, agree, pts_s)
+        if (pts_s < self._retry_s and agree > self._tried - DROP) or not self._is_at_rest():
+            return None
+        return self._try_to_align(present, agree, pts_s)
+
+    def restart(self) -> None:
+        """Time has passed unseen: samples of before and after do not mix."""
+        self._samples.clear()
+        self._presents.clear()
+
+    def _is_at_rest(self) -> bool:
+        if len(self._presents) <= REST or alike(self._samples[0], self._samples[-1])[0] < STILL:
+            return False
+        return alike(self._presents[0], self._presents[-1])[0] >= self._usual - DROP
+
+    def _begin(self, present: np.ndarray, pts_s: float) -> None:
+        self._reference, self._usual, self._agreed_s = present.copy(), 1.0, pts_s
+        if not self._first.size or np.array_equal(self._matrix, np.eye(3)):
+            self._first = present
+        self._creep_s = pts_s + CREEP_S
+
+    def _forget_tries(self, pts_s: float) -> None:
+        self._tries, self._wait_s, self._retry_s, self._tried = 0, PATIENCE_S[0], pts_s, 1.0
+
+    def _agrees(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
+        since_s, self._agreed_s = self._agreed_s, pts_s
+        self._usual += 0.05 * (agree - self._usual)
+        self._forget_tries(pts_s)
+        # one level towards the present, where they differ
+        up, down = present > self._reference, present < self._reference
+        self._reference = self._reference + up.view(np.uint8) - down.view(np.uint8)
+        if self._lost:
+            self._lost = False
+            return Moved(
+                "back", since_s, self._full(), "the camera looks where it looked before; its lines count again"
+            )
+        if pts_s < self._creep_s:
+            return None
+        self._creep_s = pts_s + CREEP_S
+        fit, _ = align(self._first, present)
+        if fit is None or self._largest_px(fit.matrix, self._matrix) < self._least_px:
+            return None
+        return self._follow(present, fit.matrix, fit, since_s)
+
+    def _try_to_align(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
+        self._retry_s, self._wait_s = pts_s + self._wait_s, min(2 * self._wait_s, PATIENCE_S[1])
+        self._tried = agree
+        fit, why = align(self._first, present)
+        before = np.eye(3)
+        if fit is None:
+            fit, why = align(self._reference, present)
+            before = self._matrix
+        if fit is not None:
+            matrix = fit.matrix @ before
+            if self._lost or self._largest_px(matrix, self._matrix) >= self._least_px:
+                return self._follow(present, matrix, fit, self._agreed_s)
+            self._usual, self._reference, self._agreed_s = agree, present.copy(), pts_s  # only the light has changed
+            self._forget_tries(pts_s)
+            return None
+        self._tries = self._tries + 1 if agree <= LOST else 0
+        if self._lost or self._tries < TRIES or not self._shows_much(present):
+            return None
+        self._lost = True
+        text = f"the camera looks elsewhere or is covered, and its lines cannot follow ({why}): they count no more;"
+        return Moved("lost", self._agreed_s, self._full(), f"{text} turn it back, or draw them anew and restart")
+
+    def _shows_much(self, present: np.ndarray) -> bool:
+        """Whether there is a view at all: in fog and in the dark there is none, and nothing can be said."""
+        return 2 * alike(present, present)[1] >= alike(self._reference, present)[1]
+
+    def _follow(self, present: np.ndarray, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
+        text = f"the camera was moved by {self._words(matrix @ np.linalg.inv(self._matrix))}"
+        text += f"; lines follow ({fit.inliers} places, off by {fit.error_px:.1f} px of {self.sample_wh[0]})"
+        self._matrix, self._lost, self._reference, self._usual = matrix, False, present.copy(), 1.0
+        self._agreed_s = since_s
+        self._forget_tries(since_s)
+        return Moved("moved", since_s, self._full(), text)
+
+    def _largest_px(self, matrix: np.ndarray, before: np.ndarray) -> float:
+        """How far the farthest point has gone, px of the sample."""
+        return float(np.hypot(*(moved(matrix, self._points) - moved(before, self._points)).T).max())
+
+    def _full(self) -> np.ndarray:
+        """The present matrix in pixels of the picture."""
+        matrix = np.linalg.inv(self._to_sample) @ self._matrix @ self._to_sample
+        return np.asarray(matrix / matrix[2, 2])
+
+    def _words(self, matrix: np.ndarray) -> str:
+        """A movement as a person would tell it: at the middle of the picture, in its own pixels."""
+        middle = np.array(self.sample_wh) / 2
+        a, b = moved(matrix, np.stack([middle, middle + np.array([1, 0])]))
+        shift_px = np.hypot(*(a - middle)) / self._to_sample[0, 0]
+        turn_deg, zoom = math.degrees(math.atan2(*(b - a)[::-1])), float(np.hypot(*(b - a)))
+        return f"{shift_px:.0f} px in the middle, turned by {turn_deg:.1f} degrees, zoomed by {zoom:.2f}"
