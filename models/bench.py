@@ -34,16 +34,17 @@ def bench(spec: DetectorSpec, batches: tuple[int, ...] = (1,), seconds: float = 
     try:
         for input_hw in spec.input_hw:
             for batch in batches:
-                pictures = np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
-                _throughput(detector, pictures, seconds / 4)
-                rate, latency = _throughput(detector, pictures, seconds), _latency(detector, pictures, seconds / 2)
+                throughput(detector, input_hw, batch, seconds / 4)
+                rate = throughput(detector, input_hw, batch, seconds)
+                latency = _latency(detector, _noise(input_hw, batch), seconds / 2)
                 yield BenchRow(spec.model, input_hw, batch, rate, latency)
     finally:
         detector.close()
 
 
-def _throughput(detector: Detector, pictures: np.ndarray, seconds: float) -> float:
+def throughput(detector: Detector, input_hw: tuple[int, int], batch: int, seconds: float) -> float:
     """Pictures per second with in_flight passes under way."""
+    pictures = _noise(input_hw, batch)
     waiting: deque[Pending] = deque()
     began, done = time.perf_counter(), 0
     while (spent := time.perf_counter() - began) < seconds:
@@ -54,6 +55,10 @@ def _throughput(detector: Detector, pictures: np.ndarray, seconds: float) -> flo
         done += len(waiting.popleft().result())
         spent = time.perf_counter() - began
     return done / spent
+
+
+def _noise(input_hw: tuple[int, int], batch: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
 
 
 def _latency(detector: Detector, pictures: np.ndarray, seconds: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import cv2
+import msgspec
 import numpy as np
 
 from models.contract import Detector, DetectorSpec
@@ -31,9 +32,9 @@ def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detec
 class StillDetector:
     """Opens a detector once for each network size that pictures need, when first needed. One thread uses it."""
 
-    def __init__(self, model: str, score: float, threads: int = 0) -> None:
-        """model: see DetectorSpec; what scores less than `score` is not reported."""
-        self._model, self._score, self._threads = model, score, threads
+    def __init__(self, model: str, score: float, threads: int = 0, precision: str = "auto") -> None:
+        """model, precision: see DetectorSpec; what scores less than `score` is not reported."""
+        self._spec = DetectorSpec(model, (), precision=precision, score=score, threads=threads, streams=1)
         self._opened: dict[tuple[int, int], Detector] = {}
 
     def detect(self, picture: np.ndarray, long_side: int) -> Detections:
@@ -47,6 +48,6 @@ class StillDetector:
     def _pass(self, pictures: np.ndarray) -> list[Detections]:
         height, width = pictures.shape[1:3]
         if (height, width) not in self._opened:
-            spec = DetectorSpec(self._model, ((height, width),), score=self._score, threads=self._threads, streams=1)
+            spec = msgspec.structs.replace(self._spec, input_hw=((height, width),))
             self._opened[height, width] = open_detector(spec)
         return self._opened[height, width].start(pictures).result()
