@@ -43,6 +43,7 @@ class CameraPlan(msgspec.Struct, frozen=True):
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
     weight: float  # its share of a busy detector, against that of the other cameras
+    gate: bool  # of these, only where something moves near the lines
     record: Recording
     keep: Retention
     folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
@@ -85,6 +86,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,
         weight=camera.weight,
+        gate=live if config.detector.gate == "auto" else config.detector.gate == "on",
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
         folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),

@@ -128,6 +128,11 @@ class OutputConfig(Settings):
 
 
 class PlacementConfig(Settings):
+    gate: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Pass over pictures in which nothing moves near the lines; auto: of live cameras. A file that is "
+        "looked at whole can be counted again with other lines.",
+    )
     """Which stages share a process, and what joins them."""
 
     mode: Literal["processes", "tcp", "inline"] = Field(

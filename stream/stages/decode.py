@@ -6,6 +6,7 @@ import os
 from collections import Counter
 
 from stream.cameras import CameraPlan
+from stream.gate import MotionGate
 from stream.messages import Clock, Decoded, Duty, EndOfStream, Frame, Gap, Message
 from stream.metrics import Metrics
 from stream.sinks.original import open_original
@@ -24,6 +25,9 @@ class Decode:
         self._original = open_original(camera)
         self._feed = _open_feed(camera, source, packets=self._original is not None)
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
+        scene = camera.scene
+        size_wh = (scene.width, scene.height)
+        self._gate = MotionGate(scene.edges, size_wh, camera.letterbox.crop_xyxy) if camera.gate else None
         self._held: Picture | None = None
         self._skipped: Counter[str] = Counter()
         self._unseen_s = 0.0  # in gaps that are over
@@ -76,9 +80,12 @@ class Decode:
         assert self._held is not None
         picture, self._held = self._held, None
         seq = picture.seq
+        planes = self._shaper.upright(picture.frame)
         duty: Duty = "detect" if seq % self._camera.every == 0 else "predict"
+        if duty == "detect" and self._gate is not None and not self._gate.passes(planes[0], picture.pts_s):
+            duty = "quiet"
         tensor = slot.tensor if duty == "detect" else None
-        self._shaper.shape(picture.frame, slot.yuv, tensor)
+        self._shaper.fill(planes, slot.yuv, tensor)
         slot.stamp[:] = self._pool.epoch, seq
         camera = self._camera
         frame = Frame(
@@ -133,3 +140,10 @@ def _open_feed(camera: CameraPlan, source: str, *, packets: bool) -> Feed:
     if camera.follow:
         return FollowFeed(source, camera.info.fps, patience, packets=packets)
     return FileFeed(source, packets=packets)
+
+
+def _open_gate(camera: CameraPlan) -> MotionGate:
+    """Around the lines, where only they are counted; a movement or a visit is followed through the whole picture."""
+    scene = camera.scene
+    lines = () if scene.zones or scene.movements else scene.lines
+    return MotionGate(lines, (scene.width, scene.height), camera.letterbox.crop_xyxy)

@@ -54,14 +54,17 @@ class Shaper:
 
     def shape(self, frame: VideoFrame, yuv_out: np.ndarray | None, tensor_out: np.ndarray | None) -> None:
         """Fill the buffers of `shapes`; one that is None, or was not asked for at construction, is left alone."""
-        planes = self._upright(frame)
+        self.fill(self.upright(frame), yuv_out, tensor_out)
+
+    def fill(self, planes: Planes, yuv_out: np.ndarray | None, tensor_out: np.ndarray | None) -> None:
+        """The same for the planes of a picture, as `upright` gives them."""
         if yuv_out is not None and self._wants_yuv:
             for plane, out in zip(planes, yuv_planes(yuv_out), strict=True):
                 out[:] = plane
         if tensor_out is not None and self._letterbox is not None:
             self._fill_tensor(planes, tensor_out, self._letterbox)
 
-    def _upright(self, frame: VideoFrame) -> Planes:
+    def upright(self, frame: VideoFrame) -> Planes:
         """Views of Y, U, V at even size; they hold the frame's memory as long as they live."""
         if not self._is_plain(frame):
             frame = self._to_plain(frame)
