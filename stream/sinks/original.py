@@ -8,10 +8,12 @@ from __future__ import annotations
 import shutil
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Protocol
+
+from av.packet import Packet
 
 from stream.cameras import CameraPlan
 from stream.errors import OutputError, RoadtallyError
@@ -22,6 +24,7 @@ from stream.video.packets import Coded, Coding
 
 MOST = 500  # pictures whose packets wait for the disk; what finds no room is lost, and counted
 DISK_S = 10.0  # a disk that takes longer than this is an error
+UNPLACED = 50  # pictures without a stamp that wait for one that has it
 AWAY_S = 5.0  # a packet farther from its picture than this: the camera's clock jumped in between
 PART_S = 1.0  # a part of the buffer is closed with the first key picture after so long
 HELD_S = 30.0  # the buffer reaches back so far, and the time around an event: a crossing is certain after 10 s
@@ -99,10 +102,10 @@ def part_began_s(path: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The packets that came with a picture. shift_s: from their stamps to pts_s."""
+    """The packets that came with a picture. shift_s: from their stamps to pts_s, as of Picture."""
 
     packets: tuple[Coded, ...]
-    shift_s: float
+    shift_s: float | None
     pts_s: float
     captured_ns: int
 
@@ -114,6 +117,7 @@ class Original:
         """waits: for room (a file), instead of losing packets (a camera)."""
         self._place, self._waits = place, waits
         self._queue: Queue[_Taken | None] = Queue(MOST)
+        self._unplaced: list[_Taken] = []  # from before the first picture that has a stamp
         self._error: RoadtallyError | None = None
         self._video: PacketVideo | None = None
         self._coding: Coding | None = None
@@ -127,6 +131,15 @@ class Original:
         if self._error is not None:
             raise self._error
         taken = _Taken(picture.packets, picture.shift_s, picture.pts_s, picture.captured_ns)
+        if taken.shift_s is None and len(self._unplaced) < UNPLACED:
+            self._unplaced.append(taken)
+            return
+        for early in self._unplaced:
+            self._hand_on(replace(early, shift_s=taken.shift_s))
+        self._unplaced = []
+        self._hand_on(taken)
+
+    def _hand_on(self, taken: _Taken) -> None:
         try:
             self._queue.put(taken, timeout=DISK_S if self._waits else 0.001)
         except Full:
@@ -139,6 +152,8 @@ class Original:
         thread, self._thread = self._thread, None
         if thread is None:
             return
+        for early in self._unplaced:
+            self._hand_on(early)
         with suppress(Full):
             self._queue.put(None, timeout=DISK_S)
         thread.join(DISK_S)
@@ -163,11 +178,7 @@ class Original:
             self._place.close()
 
     def _write(self, coded: Coded, taken: _Taken) -> None:
-        packet, stamp = coded.packet, coded.packet.dts if coded.packet.pts is None else coded.packet.pts
-        pts_s = taken.pts_s if stamp is None else float(stamp * packet.time_base) + taken.shift_s
-        dts_s = None if packet.dts is None else float(packet.dts * packet.time_base) + taken.shift_s
-        if abs(pts_s - taken.pts_s) > AWAY_S:
-            pts_s, dts_s = taken.pts_s, None
+        packet, (pts_s, dts_s) = coded.packet, _times_s(coded.packet, taken)
         whole = self._video is not None and coded.coding is self._coding and coded.index == self._index + 1
         self._index = coded.index if whole or packet.is_keyframe else -2
         if not whole and not packet.is_keyframe:
@@ -182,6 +193,17 @@ class Original:
             self._video = PacketVideo(path, coded.coding.template)
         self._video.write(packet, pts_s, dts_s)
         self._place.wrote(self._video.path)
+
+
+def _times_s(packet: Packet, taken: _Taken) -> tuple[float, float | None]:
+    """pts and dts of a packet on the camera's clock. What has no stamp, or none that can be, lies at its picture."""
+    stamp = packet.dts if packet.pts is None else packet.pts
+    if stamp is None or taken.shift_s is None:
+        return taken.pts_s, None
+    pts_s = float(stamp * packet.time_base) + taken.shift_s
+    if abs(pts_s - taken.pts_s) > AWAY_S:
+        return taken.pts_s, None
+    return pts_s, None if packet.dts is None else float(packet.dts * packet.time_base) + taken.shift_s
 
 
 def _stuck() -> OutputError:

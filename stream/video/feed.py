@@ -26,10 +26,10 @@ class Picture:
     packets: tuple[Coded, ...] = ()
 
     @property
-    def shift_s(self) -> float:
-        """From the stream's own stamps to pts_s."""
+    def shift_s(self) -> float | None:
+        """From the stream's own stamps to pts_s; None where the picture has no stamp."""
         frame = self.frame
-        return 0.0 if frame.pts is None or frame.time_base is None else self.pts_s - float(frame.pts * frame.time_base)
+        return None if frame.pts is None or frame.time_base is None else self.pts_s - float(frame.pts * frame.time_base)
 
 
 @dataclass(frozen=True, slots=True)
