@@ -9,8 +9,9 @@ from stream.config import CameraConfig, Config, Recording
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
 from stream.lines import check_line
+from stream.polygon import check_zone
 from stream.region import region_of
-from stream.scene import Line, Scene
+from stream.scene import Line, Movement, Scene, Zone
 from stream.sources import comes_in_bursts, is_live, masked
 from stream.transport.ring import SlotLayout
 from stream.video import VideoInfo
@@ -42,20 +43,20 @@ class CameraPlan(msgspec.Struct, frozen=True):
     timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
-    weight: float  # its share of a busy detector, against that of the other cameras
     gate: bool  # of these, only where something moves near the lines
+    weight: float  # its share of a busy detector, against that of the other cameras
     record: Recording
     keep: Retention
     folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
 
 
 def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> CameraPlan:
-    """Raises ConfigError that lists every line that cannot be counted on."""
+    """Raises ConfigError that lists every line and zone that cannot be counted on."""
     scene = draw_scene(camera, (info.width, info.height))
     wanted = config.detector.input
     input_hw: tuple[int, int] | None = None if isinstance(wanted, int) else (wanted[1], wanted[0])
     if camera.roi == "auto" and isinstance(wanted, int):
-        crop, input_hw = region_of(scene.lines, (info.width, info.height), wanted)
+        crop, input_hw = region_of(scene.edges, (info.width, info.height), wanted)
         scene = msgspec.structs.replace(scene, crop_xyxy=crop)
     x1, y1, x2, y2 = scene.crop_xyxy or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
     if x2 - x1 < 2 or y2 - y1 < 2:
@@ -85,8 +86,8 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         timeout_s=camera.timeout_s,
         blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,
-        weight=camera.weight,
         gate=live if config.detector.gate == "auto" else config.detector.gate == "on",
+        weight=camera.weight,
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
         folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),
@@ -96,18 +97,36 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
 def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:
     """What a camera's configuration draws over a picture of this size, in pixels.
 
-    Raises ConfigError that lists every line that cannot be counted on, and a region that cannot be looked at.
+    Raises ConfigError that lists every line and zone that cannot be counted on, and a region that cannot be looked at.
     """
     lines = tuple(Line(name, *_pixels(values, size_wh)) for name, values in camera.lines.items())
-    scene = Scene(camera.name, *size_wh, lines)
+    zones = tuple(Zone(name, _corners(values, size_wh)) for name, values in camera.zones.items())
+    scene = Scene(camera.name, *size_wh, lines, zones, movements=_movements(camera))
     problems = [f"line {line.name}: {reason}" for line in lines if (reason := check_line(line, scene))]
+    problems += [f"zone {zone.name}: {reason}" for zone in zones if (reason := check_zone(zone, scene))]
     try:
         scene = msgspec.structs.replace(scene, crop_xyxy=_crop(camera, size_wh))
     except ValueError as error:
         problems.append(f"roi: {error}")
     if problems:
-        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), "keep lines and regions in the picture")
+        raise ConfigError(
+            f"camera {camera.name}", "\n  ".join(problems), "keep lines, zones and regions in the picture"
+        )
     return scene
+
+
+def _movements(camera: CameraConfig) -> tuple[Movement, ...]:
+    """Those that were named; or from every line to every other and back over the same, where there are two or more."""
+    if isinstance(camera.movements, dict):
+        return tuple(Movement(name, *ends) for name, ends in camera.movements.items())
+    if camera.movements == "none" or len(camera.lines) < 2:
+        return ()
+    return tuple(Movement(f"{origin} to {end}", origin, end) for origin in camera.lines for end in camera.lines)
+
+
+def _corners(values: tuple[float, ...], size_wh: tuple[int, int]) -> tuple[tuple[float, float], ...]:
+    flat = _pixels(values, size_wh)
+    return tuple(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _pixels(values: tuple[float, ...], size: tuple[int, int]) -> tuple[float, ...]:

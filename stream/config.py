@@ -42,6 +42,14 @@ class CameraConfig(Settings):
     source: str = Field(description="A video file, the address of a camera (rtsp://, http://), or /dev/video0.")
     name: str = Field(default="", description="Letters, digits, - _ . ; by default the name of the file.")
     lines: dict[str, Fraction4] = Field(default_factory=dict, description="Name: x1, y1, x2, y2.")
+    zones: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="Name: x1, y1, x2, y2, x3, y3 and so on, the corners in order."
+    )
+    movements: Literal["auto", "none"] | dict[str, tuple[str, str]] = Field(
+        default="auto",
+        description="Turning movements, name: line of origin, line of destination; auto: between all lines, where "
+        "there are two or more.",
+    )
     roi: Literal["auto", "full"] | tuple[tuple[float, float], ...] = Field(
         default="full", description="What the network sees: the whole picture, or a polygon given by its corners."
     )
@@ -66,6 +74,23 @@ class CameraConfig(Settings):
     @field_serializer("source")
     def _source_without_password(self, source: str) -> str:
         return masked(source)
+
+    @field_validator("zones")
+    @classmethod
+    def _whole_corners(cls, zones: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+        for name, values in zones.items():
+            if len(values) < 6 or len(values) % 2:
+                raise ValueError(f"zone {name}: expected x, y of 3 corners or more, got {len(values)} values")
+        return zones
+
+    @model_validator(mode="after")
+    def _movements_between_lines(self) -> CameraConfig:
+        if isinstance(self.movements, dict):
+            for name, ends in self.movements.items():
+                unknown = [line for line in ends if line not in self.lines]
+                if unknown:
+                    raise ValueError(f"movement {name}: there is no line {unknown[0]!r}")
+        return self
 
     @field_validator("name")
     @classmethod
@@ -103,6 +128,11 @@ class DetectorConfig(Settings):
     max_wait_ms: float = Field(default=5.0, ge=0, description="How long a pass waits to be filled.")
     threads: int = Field(default=0, ge=0, description="Processor threads; 0: all cores.")
     every: Positive = Field(default=1, description="Detect on every k-th picture; between them the filter predicts.")
+    gate: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Pass over pictures in which nothing moves near the lines; auto: of live cameras. A file that is "
+        "looked at whole can be counted again with other lines.",
+    )
 
 
 class OutputConfig(Settings):
@@ -128,11 +158,6 @@ class OutputConfig(Settings):
 
 
 class PlacementConfig(Settings):
-    gate: Literal["auto", "on", "off"] = Field(
-        default="auto",
-        description="Pass over pictures in which nothing moves near the lines; auto: of live cameras. A file that is "
-        "looked at whole can be counted again with other lines.",
-    )
     """Which stages share a process, and what joins them."""
 
     mode: Literal["processes", "tcp", "inline"] = Field(

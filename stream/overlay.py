@@ -9,7 +9,7 @@ import numpy as np
 
 from stream.colours import CLASS_RGB
 from stream.drawing import BLACK, WHITE, Canvas, Colour
-from stream.messages import LABELS, Counted, Crossing, Tracks
+from stream.messages import LABELS, Counted, Crossing, Tracks, Visit
 from stream.scene import Line, Scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
@@ -28,6 +28,7 @@ class Overlay:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self._trails: dict[int, list[tuple[float, float, float]]] = {}  # id -> pts_s, x, y of the box's foot
+        self._inside: dict[str, set[str]] = {zone.name: set() for zone in scene.zones}  # keys of visits
         self._totals: Counter[tuple[str, str]] = Counter()  # (line, direction) -> crossings
         self._lit_until_s: dict[str, float] = {}
 
@@ -46,6 +47,7 @@ class Overlay:
     def watch(self, counted: Counted) -> None:
         """Take in what is not drawn: trails and totals go on."""
         self._remember(counted.tracks, counted.frame.pts_s)
+        self.visit(counted.visits)
         self.add(counted.crossings, counted.frame.pts_s)
 
     def add(self, crossings: tuple[Crossing, ...], pts_s: float) -> None:
@@ -53,6 +55,14 @@ class Overlay:
         for crossing in crossings:
             self._totals[crossing.line, crossing.direction] += 1
             self._lit_until_s[crossing.line] = pts_s + LIT_S
+
+    def visit(self, visits: tuple[Visit, ...]) -> None:
+        """Take visits in: those that began, and those that are over. Who only went through was never told to be in."""
+        for visit in visits:
+            if visit.left is None:
+                self._inside[visit.zone].add(visit.key)
+            else:
+                self._inside[visit.zone].discard(visit.key)
 
     def _remember(self, tracks: Tracks, pts_s: float) -> None:
         step_px = TRAIL_STEP * self.scene.height
@@ -70,7 +80,7 @@ class Overlay:
         for zone in self.scene.zones:
             corners = np.array(zone.corners_xy, np.float32)
             canvas.path(corners, ZONE_COLOUR, 1, closed=True)
-            canvas.label(zone.name, *zone.corners_xy[0], ZONE_COLOUR)
+            canvas.label(f"{zone.name}  {len(self._inside[zone.name])}", *zone.corners_xy[0], ZONE_COLOUR)
         if self.scene.crop_xyxy is not None:
             canvas.box(np.array(self.scene.crop_xyxy, np.float32), REGION_COLOUR, corners_only=True)
 

@@ -29,6 +29,7 @@ from stream.sinks.video import VIDEO, AnnotatedVideo
 from stream.sources import is_live
 from stream.trajectories import read_trajectories
 from stream.video import Shaper, VideoReader, probe, shapes
+from stream.zones import ZoneCounter
 
 NEAR = 0.45  # of the time between two pictures: a picture nearer than this to a counted frame is that frame's
 OF_PICTURES = ("background", "strips")
@@ -130,16 +131,18 @@ class Rendering:
 def counted_again(lane: Lane, settings: CountingSettings) -> Iterator[Counted]:
     """The frames of a lane with the crossings that became certain in each, as in the run."""
     for path in lane.files:
-        counter, gap = Counter(lane.scene, settings), None
+        counter, zones, gap = Counter(lane.scene, settings), ZoneCounter(lane.scene, settings), None
         for message in read_trajectories(path):
             if isinstance(message, EndOfStream | Gap):
                 counter.finish()
+                zones.finish()
                 gap = message if isinstance(message, Gap) else gap
                 continue
             crossings = counter.update(message.frame, message.tracks)
             if gap is not None:
                 crossings = tuple(crossing for crossing in crossings if not gap.hides(crossing))
-            yield msgspec.structs.replace(message, crossings=crossings)
+            visits = zones.update(message.frame, message.tracks)
+            yield msgspec.structs.replace(message, crossings=crossings, visits=visits)
 
 
 def _pictures(originals: Sequence[Original], span: Span) -> Iterator[tuple[VideoFrame, float]]:

@@ -6,7 +6,7 @@ The frames and tracks that the counter gets are those of the run, bit for bit: t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from stream.config import Config
 from stream.config_file import parse
 from stream.counting import Counter
 from stream.errors import ConfigError, SourceError
-from stream.messages import Crossing, EndOfStream, Gap
+from stream.messages import Crossing, EndOfStream, Gap, Visit
 from stream.scene import Scene
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE
 from stream.store import Store
 from stream.stretch import Stretch
 from stream.trajectories import find_trajectories, picture_of, read_stretches
+from stream.zones import ZoneCounter
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Recount(msgspec.Struct, frozen=True):
     """What counting one lane again gave. updates: how many boxes of tracks went through the counter."""
 
     crossings: list[Crossing]
+    visits: list[Visit]
     frames: int
     updates: int
     ended: bool  # False: the run was killed, or is still running
@@ -62,19 +64,26 @@ def stored_config(folder: Path, changes: Mapping[str, Any] | None = None) -> Con
     return parse(msgspec.json.decode(text), str(folder), changes)
 
 
-def line_changes(config: Config, lines: Mapping[str, Sequence[float]], camera: str | None) -> dict[str, Any]:
-    """The change of a configuration that draws these lines instead of a camera's own; none where there are no lines.
+def drawing_changes(config: Config, drawn: Mapping[str, Mapping[str, Any]], camera: str | None) -> dict[str, Any]:
+    """The change of a configuration that draws these lines, zones and movements instead of a camera's own: see
+    options.read_drawing. Movements that were named between lines which are no longer there become `auto`.
 
     Raises ConfigError where it is not clear which camera is meant.
     """
     names = [c.name for c in config.cameras]
     if camera is not None and camera not in names:
         raise ConfigError("--camera", f"expected one of {', '.join(names)}, got {camera!r}")
-    if not lines:
+    if not drawn:
         return {}
     if camera is None and len(names) > 1:
-        raise ConfigError("--line", f"the run has {len(names)} cameras", f"say which: --camera {names[0]}")
-    return {f"cameras.{names.index(camera) if camera else 0}.lines": dict(lines)}
+        option = f"--{next(iter(drawn))[:-1]}"
+        raise ConfigError(option, f"the run has {len(names)} cameras", f"say which: --camera {names[0]}")
+    index = names.index(camera) if camera else 0
+    named = config.cameras[index].movements
+    changes: dict[str, Any] = {f"cameras.{index}.{key}": values for key, values in drawn.items()}
+    if "lines" in drawn and isinstance(named, dict) and any({*ends} - {*drawn["lines"]} for ends in named.values()):
+        changes.setdefault(f"cameras.{index}.movements", "auto")
+    return changes
 
 
 def lanes_of(folder: Path, config: Config) -> list[Lane]:
@@ -93,22 +102,26 @@ def lanes_of(folder: Path, config: Config) -> list[Lane]:
 def recount(lane: Lane, settings: CountingSettings) -> Recount:
     """Count a lane again. A recorder that was started again began new tracks: each of its files is counted alone."""
     crossings: dict[str, Crossing] = {}  # by key, as in the store
+    visits: dict[str, Visit] = {}
     frames = updates = 0
     ended, counting_s = False, 0.0
     started_s = time.perf_counter()
     for path in lane.files:
-        counter, gap = Counter(lane.scene, settings), None
+        counter, zones, gap = Counter(lane.scene, settings), ZoneCounter(lane.scene, settings), None
         for part in read_stretches(path):
             ended = isinstance(part, EndOfStream)
             before_s = time.perf_counter()
             certain = counter.count(part) if isinstance(part, Stretch) else counter.finish()
+            told = zones.count(part) if isinstance(part, Stretch) else zones.finish()
             counting_s += time.perf_counter() - before_s
             if isinstance(part, Stretch):
                 frames, updates = frames + len(part), updates + len(part.track_id)
             elif isinstance(part, Gap):
                 gap = part
+            visits.update({visit.key: visit for visit in told})
             for crossing in certain:
                 if gap is None or not gap.hides(crossing):
                     crossings.setdefault(crossing.key, crossing)
     found = sorted(crossings.values(), key=lambda c: (c.pts_s, c.line, c.track_id))
-    return Recount(found, frames, updates, ended, time.perf_counter() - started_s, counting_s)
+    stays = sorted(visits.values(), key=lambda visit: (visit.entered_s, visit.zone, visit.track_id))
+    return Recount(found, stays, frames, updates, ended, time.perf_counter() - started_s, counting_s)

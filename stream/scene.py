@@ -23,6 +23,14 @@ class Zone(msgspec.Struct, frozen=True):
     corners_xy: tuple[tuple[float, float], ...]
 
 
+class Movement(msgspec.Struct, frozen=True):
+    """From one line to another, or back over the same: what a turning movement count counts. Names of lines."""
+
+    name: str
+    origin: str
+    destination: str
+
+
 class Scene(msgspec.Struct, frozen=True):
     """One camera's picture and what is counted in it."""
 
@@ -32,3 +40,14 @@ class Scene(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...] = ()
     zones: tuple[Zone, ...] = ()
     crop_xyxy: tuple[int, int, int, int] | None = None  # what the network sees; None: the whole picture
+    movements: tuple[Movement, ...] = ()
+
+    @property
+    def edges(self) -> tuple[Line, ...]:
+        """Everything that is crossed: the lines, and the sides of the zones as lines."""
+        sides = [
+            Line(zone.name, *start, *end)
+            for zone in self.zones
+            for start, end in zip(zone.corners_xy, (*zone.corners_xy[1:], zone.corners_xy[0]), strict=True)
+        ]
+        return (*self.lines, *sides)

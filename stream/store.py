@@ -2,6 +2,7 @@
 
 runs       one row: when, which version, the configuration, how it ended
 crossings  one row an event; its key makes storing it twice the same as once
+visits     one row a stay in a zone; left_* are empty while it lasts
 users      one row a road user: class, first and last time, path
 clocks     from which pts_s on which time of day holds, and who says so; none for a file
 gaps       one row a time in which a camera was not seen; to_s is empty while it lasts
@@ -21,12 +22,14 @@ import msgspec
 
 from stream.errors import OutputError
 from stream.ledger import Balance
-from stream.messages import Clock, Crossing, Gap
+from stream.messages import Clock, Crossing, Gap, Visit
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (started_utc REAL, finished_utc REAL, version TEXT, config TEXT, status TEXT);
 CREATE TABLE IF NOT EXISTS crossings (key TEXT PRIMARY KEY, camera TEXT, line TEXT, direction TEXT, track_id INTEGER,
     label TEXT, seq INTEGER, pts_s REAL, x REAL, y REAL);
+CREATE TABLE IF NOT EXISTS visits (key TEXT PRIMARY KEY, camera TEXT, zone TEXT, track_id INTEGER, label TEXT,
+    entered_seq INTEGER, entered_s REAL, entered TEXT, left_seq INTEGER, left_s REAL, "left" TEXT);
 CREATE TABLE IF NOT EXISTS users (camera TEXT, track_id INTEGER, label TEXT, first_pts_s REAL, last_pts_s REAL,
     path BLOB, PRIMARY KEY (camera, track_id));
 CREATE TABLE IF NOT EXISTS ledger (camera TEXT PRIMARY KEY, decoded INTEGER, detected INTEGER, predicted INTEGER,
@@ -84,6 +87,11 @@ class Store:
         rows = [(c.key, *msgspec.structs.astuple(c)) for c in crossings]
         self._write("INSERT OR IGNORE INTO crossings VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
 
+    def set_visits(self, visits: Iterable[Visit]) -> None:
+        """A visit is told when it begins and when it ends: the second replaces the first."""
+        rows = [(visit.key, *msgspec.structs.astuple(visit)) for visit in visits]
+        self._write("INSERT OR REPLACE INTO visits VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+
     def add_user(self, user: RoadUser) -> None:
         *head, path = msgspec.structs.astuple(user)
         self._write("INSERT OR REPLACE INTO users VALUES (?,?,?,?,?,?)", [(*head, msgspec.msgpack.encode(path))])
@@ -100,8 +108,8 @@ class Store:
 
     def set_gap(self, gap: Gap) -> None:
         """A gap is told when it begins and when it ends: the second replaces the first."""
-        camera, _, *rest, _ = msgspec.structs.astuple(gap)
-        self._write("INSERT OR REPLACE INTO gaps VALUES (?,?,?,?,?,?)", [(camera, *rest)])
+        row = (gap.camera, gap.from_s, gap.to_s, gap.from_utc_s, gap.to_utc_s, gap.reason)
+        self._write("INSERT OR REPLACE INTO gaps VALUES (?,?,?,?,?,?)", [row])
 
     def note(self, camera: str, kind: str, text: str, pts_s: float | None = None) -> None:
         self._write("INSERT INTO notes VALUES (?,?,?,?,?)", [(time.time(), camera, kind, text, pts_s)])
@@ -126,6 +134,11 @@ class Store:
         columns = ", ".join(Crossing.__struct_fields__)
         rows = self._db.execute(f"SELECT {columns} FROM crossings ORDER BY pts_s, camera, line, track_id")  # noqa: S608
         return [Crossing(*row) for row in rows]
+
+    def visits(self) -> list[Visit]:
+        """All visits in order of time."""
+        rows = self._db.execute("SELECT * FROM visits ORDER BY entered_s, camera, zone, track_id")
+        return [Visit(**{name: row[name] for name in Visit.__struct_fields__}) for row in rows]
 
     def users(self) -> list[RoadUser]:
         rows = self._db.execute("SELECT * FROM users ORDER BY camera, track_id")

@@ -118,18 +118,21 @@ class ZoneCounter:
         touched[courses.start] = (depth > 0)[courses.start]
         ended = np.zeros(len(courses), bool)
         ended[courses.ended()] = True
+        events = []  # in order of time, since a visitor may be the double of one who is inside already
         for course in self._busy(zone, courses, touched, depth - margin, ended):
-            key = (zone, int(courses.track_id[course]))
-            for row in range(int(courses.start[course]), int(courses.stop[course])):
-                if courses.frame[row] >= 0 and (touched[row] or key in self._stays):
-                    at = (float(depth[row]), float(margin[row]), bool(touched[row]))
-                    visit = self._step(key, courses, row, at)
-                    if visit is not None:
-                        yield int(courses.frame[row]), visit
-            if ended[course] and key in self._stays:
+            rows = range(int(courses.start[course]), int(courses.stop[course]))
+            events += [(int(courses.frame[row]), True, course, row) for row in rows if courses.frame[row] >= 0]
+            if ended[course]:
+                events.append((int(courses.frame[rows[-1]]) + 1, False, course, rows[-1]))
+        for frame, seen, course, row in sorted(events):
+            key, visit = (zone, int(courses.track_id[course])), None
+            if not seen and key in self._stays:
                 visit = self._end(self._stays.pop(key), courses, row, "lost")
-                if visit is not None:
-                    yield int(courses.frame[row]) + 1, visit
+            elif seen and (touched[row] or key in self._stays):
+                at = (float(depth[row]), float(margin[row]), bool(touched[row]))
+                visit = self._step(key, courses, row, at)
+            if visit is not None:
+                yield frame, visit
 
     def _busy(
         self, zone: int, courses: Courses, touched: np.ndarray, clear: np.ndarray, ended: np.ndarray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.commands.run import Lines, Out
+from stream.commands.run import Lines, Movements, Out, Zones
 
 if TYPE_CHECKING:
     from stream.audit.estimate import Estimate
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from stream.reports.times import Axis
 
 Run = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run: its --out.")]
-Camera = Annotated[str | None, typer.Option("--camera", help="Whose lines --line replaces, where a run has several.")]
+Camera = Annotated[
+    str | None, typer.Option("--camera", help="Whose lines and zones are replaced, where a run has several.")
+]
 
 
 def replay(
     folder: Run,
     line: Lines = None,
+    zone: Zones = None,
+    movement: Movements = None,
     out: Out = None,
     camera: Camera = None,
     set_: Annotated[
@@ -31,12 +35,12 @@ def replay(
 ) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
     from stream.display import console, show_counts
-    from stream.options import read_lines, read_settings
-    from stream.replay import lanes_of, line_changes, recount, stored_config
+    from stream.options import read_drawing, read_settings
+    from stream.replay import drawing_changes, lanes_of, recount, stored_config
     from stream.summary import Summary, write_crossings
 
     config = stored_config(folder)
-    changes = line_changes(config, read_lines(line or []), camera)
+    changes = drawing_changes(config, read_drawing(line, zone, movement), camera)
     config = stored_config(folder, {**changes, **read_settings(set_ or [])})
     lanes = lanes_of(folder, config)
     recounts = [recount(lane, config.counting) for lane in lanes]
@@ -62,6 +66,8 @@ def replay(
 def report(
     folder: Run,
     line: Lines = None,
+    zone: Zones = None,
+    movement: Movements = None,
     out: Out = None,
     camera: Camera = None,
     bin_min: Annotated[float, typer.Option("--bin", help="Length of a bin, minutes; a whole share of an hour.")] = 15.0,
@@ -70,14 +76,14 @@ def report(
     ] = None,
 ) -> None:
     """Tables and plots of a run: counts by bin, peak hours, heavy vehicles, trajectories. --line counts again."""
-    from stream.options import read_lines
-    from stream.replay import lanes_of, line_changes, recount, stored_config
+    from stream.options import read_drawing
+    from stream.replay import drawing_changes, lanes_of, recount, stored_config
     from stream.reports.report import make_report
     from stream.summary import stored_crossings
 
     axis = _axis(bin_min, start)
     config = stored_config(folder)
-    drawn = line_changes(config, read_lines(line or []), camera)
+    drawn = drawing_changes(config, read_drawing(line, zone, movement), camera)
     config = stored_config(folder, drawn) if drawn else config
     lanes = lanes_of(folder, config)
     if drawn:

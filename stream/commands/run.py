@@ -17,6 +17,13 @@ Lines = Annotated[
     list[str] | None,
     typer.Option("--line", help="NAME:x1,y1,x2,y2 in pixels, or as fractions of the picture when all are <= 1."),
 ]
+Zones = Annotated[
+    list[str] | None, typer.Option("--zone", help="NAME:x1,y1,x2,y2,x3,y3 and so on: the corners, in order.")
+]
+Movements = Annotated[
+    list[str] | None,
+    typer.Option("--movement", help="NAME:ORIGIN,DESTINATION, two lines. By default all, where there are several."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
 Recording = Literal["annotated", "original", "events", "none"]
 Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name from `roadtally models`, or a file.")]
@@ -25,6 +32,8 @@ Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name
 def run(
     source: Annotated[str, typer.Argument(help="A video file, or a configuration (.yaml).")],
     line: Lines = None,
+    zone: Zones = None,
+    movement: Movements = None,
     out: Out = None,
     weights: Weights = None,
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
@@ -38,6 +47,7 @@ def run(
     """Count road users in a video, or run a configuration."""
     from stream.display import show_report, watching
     from stream.launch import launch, look, planned
+    from stream.options import read_drawing
     from stream.outcome import Interrupts
 
     changes: dict[str, Any] = {
@@ -50,7 +60,8 @@ def run(
         changes["placement.mode"] = "inline"
     if no_video:
         changes["output.record"] = "none"
-    config = _configured(source, line, {k: v for k, v in changes.items() if v is not None}, set_ or [])
+    drawn = read_drawing(line, zone, movement)
+    config = _configured(source, drawn, {k: v for k, v in changes.items() if v is not None}, set_ or [])
     interrupts = Interrupts()
     with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:
         with watching(plan) as watch:
@@ -64,7 +75,7 @@ def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A c
     from stream.display import show_plan
     from stream.launch import look, planned
 
-    config = _configured(config_file, None, {}, [])
+    config = _configured(config_file, {}, {}, [])
     with planned(config, look(config)) as plan:
         show_plan(plan)
 
@@ -79,18 +90,18 @@ def worker(
     raise typer.Exit(serve(name, control))
 
 
-def _configured(source: str, lines: list[str] | None, changes: dict[str, Any], settings: list[str]) -> Config:
-    """The configuration of a file, or of a video with options; options go over the file."""
+def _configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str, Any], settings: list[str]) -> Config:
+    """The configuration of a file, or of a video with options; options go over the file. drawn: of read_drawing."""
     from stream.config_file import load, parse
-    from stream.options import read_lines, read_settings
+    from stream.options import read_settings
 
     changes.update(read_settings(settings))
-    drawn = read_lines(lines or [])
     if source.endswith((".yaml", ".yml")):
-        if drawn:
-            raise ConfigError("--line", "goes with a video; a configuration names its lines itself", f"edit {source}")
+        for key in drawn:
+            what = f"goes with a video; a configuration names its {key} itself"
+            raise ConfigError(f"--{key[:-1]}", what, f"edit {source}")
         return load(Path(source), changes)
-    raw = {"cameras": [{"source": source, "lines": drawn}]}
+    raw = {"cameras": [{"source": source, **drawn}]}
     changes.setdefault("output.dir", f"runs/{parse(raw, source).cameras[0].name}")
     return parse(raw, source, changes)
 

@@ -43,6 +43,8 @@ class Events:
         self._follow(counted.frame.pts_s, counted.tracks)
         if counted.crossings:
             self._store.add_crossings(counted.crossings)
+        if counted.visits:
+            self._store.set_visits(counted.visits)
 
     def flush(self) -> None:
         self._store.set_balance(self._ledger.balance())
@@ -56,6 +58,7 @@ class Events:
             self._store.note(told.camera, told.kind, told.text, told.pts_s)
             return
         self._store.add_crossings(told.crossings)
+        self._store.set_visits(told.visits)
         self._store.set_gap(told)
         for track_id in list(self._lives):
             self._end_user(track_id)
@@ -63,6 +66,7 @@ class Events:
     def end(self, end: EndOfStream) -> None:
         self._ledger.end(end)
         self._store.add_crossings(end.crossings)
+        self._store.set_visits(end.visits)
         for problem in end.problems:
             self._store.note(self._camera, "damage", problem)
         for repair in end.repairs:

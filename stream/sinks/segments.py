@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream.cameras import CameraPlan
-from stream.messages import Counted, EndOfStream, Told
+from stream.messages import Counted, EndOfStream, Gap, Told
 from stream.overlay import Overlay
 from stream.sinks.shelf import Shelf, stamp_of
 from stream.sinks.video import AnnotatedVideo
@@ -39,7 +39,9 @@ class Segments:
         """Nothing to do: write() brings it to the disk soon enough."""
 
     def hear(self, told: Told) -> None:
-        """Nothing to do: a gap is a long time between two pictures."""
+        """Nothing is drawn in a gap; who was in a zone is no longer known to be there."""
+        if isinstance(told, Gap):
+            self._overlay.visit(told.visits)
 
     def end(self, end: EndOfStream) -> None:
         """Nothing to add."""

@@ -14,7 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream, Told
+from stream.messages import Counted, EndOfStream, Gap, Told
 from stream.overlay import Overlay
 from stream.scene import Scene
 
@@ -77,7 +77,9 @@ class AnnotatedVideo:
         """Nothing to do: every second is written as a fragment of its own."""
 
     def hear(self, told: Told) -> None:
-        """Nothing to do."""
+        """Nothing is drawn in a gap; who was in a zone is no longer known to be there."""
+        if isinstance(told, Gap):
+            self._overlay.visit(told.visits)
 
     def end(self, end: EndOfStream) -> None:
         """Nothing to add: the last picture is drawn."""

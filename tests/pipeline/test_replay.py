@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError, SourceError
-from stream.replay import lanes_of, line_changes, recount, stored_config
+from stream.replay import lanes_of, drawing_changes, recount, stored_config
 from stream.summary import stored_crossings
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
@@ -39,7 +39,7 @@ def test_crossings_are_equal_in_every_field_when_lines_are_the_runs_own(folder: 
 
 def test_other_lines_are_counted_when_they_are_drawn_afterwards(folder: Path) -> None:
     config = stored_config(folder)
-    config = stored_config(folder, line_changes(config, {"left": [0.1, 0.4, 0.35, 0.4]}, "north"))
+    config = stored_config(folder, drawing_changes(config, {"lines": {"left": [0.1, 0.4, 0.35, 0.4]}}, "north"))
     north, south = (recount(lane, config.counting) for lane in lanes_of(folder, config))
     assert [(c.line, c.direction) for c in north.crossings] == [("left", "in")]
     assert {c.line for c in south.crossings} <= {"A"}
@@ -48,9 +48,9 @@ def test_other_lines_are_counted_when_they_are_drawn_afterwards(folder: Path) ->
 def test_the_camera_is_asked_for_when_a_run_has_several(folder: Path) -> None:
     config = stored_config(folder)
     with pytest.raises(ConfigError, match="--camera north"):
-        line_changes(config, {"left": [0.1, 0.4, 0.35, 0.4]}, None)
+        drawing_changes(config, {"lines": {"left": [0.1, 0.4, 0.35, 0.4]}}, None)
     with pytest.raises(ConfigError, match="expected one of north, south, got 'west'"):
-        line_changes(config, {}, "west")
+        drawing_changes(config, {}, "west")
 
 
 def test_the_folder_is_named_when_it_is_of_no_run(tmp_path: Path, folder: Path) -> None:

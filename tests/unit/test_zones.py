@@ -101,7 +101,7 @@ def test_visits_once_when_a_rider_is_tracked_beside_the_machine() -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 59), max_size=6), crash=st.integers(0, 59))
 def test_visits_are_the_same_however_the_stream_is_cut_and_after_a_crash(
     seed: int, cuts: list[int], crash: int
