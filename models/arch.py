@@ -1,4 +1,4 @@
-"""The shapes of YOLOX networks, apart from the network itself so that reading a weights file needs no torch."""
+"""The shapes of the networks, apart from the networks themselves so that reading a weights file needs no torch."""
 
 from __future__ import annotations
 
@@ -27,4 +27,21 @@ SIZES: dict[str, Arch] = {
     "l": Arch(1.0, 1.0, False),
     "x": Arch(1.33, 1.25, False),
 }
-"""The published sizes."""
+"""The published sizes of YOLOX."""
+
+
+@dataclass(frozen=True, slots=True)
+class NanoDetArch:
+    """The shape of a NanoDet-Plus: channels after the stem and each stage of its ShuffleNetV2, and of its pyramid."""
+
+    stem: int = 24
+    stages: tuple[int, ...] = (176, 352, 704)  # after strides 8, 16 and 32: the 1.5x width
+    pyramid: int = 128
+    classes: int = 6
+    activation: str = "leaky"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(self.stages))  # JSON gives a list
+
+
+AnyArch = Arch | NanoDetArch

@@ -1,4 +1,4 @@
-"""Reading published YOLOX checkpoints: ONNX exports and official .pth files, by path. Nothing is unpickled.
+"""Reading published checkpoints: ONNX exports of YOLOX and NanoDet-Plus, YOLOX .pth files. Nothing is unpickled.
 
 A checkpoint of the 80 COCO classes keeps its 80 outputs; `take_classes` cuts the head down to our six.
 """
@@ -14,18 +14,47 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.arch import SIZES, Arch
+from models.arch import SIZES, AnyArch, Arch, NanoDetArch
+from models.families import new_network
+from models.nanodet import BINS, NanoDet
+from models.network import Network
 from models.yolox import YOLOX
 from stream.errors import ModelError
 
 COCO_ROAD_USERS = (0, 1, 2, 3, 5, 7)
 """Where person, bicycle, car, motorcycle, bus, truck stand among the 80 classes of COCO."""
 
+Convolution = tuple[np.ndarray, np.ndarray]
+"""Weight and bias."""
+
 _NORM_EPS = 1e-3  # of the batch norms in the published checkpoints
+_NANODET_CONVOLUTIONS, _NANODET_HEAD = 110, 20
+_SPREAD = (57.375, 57.12, 58.395)  # of B, G and R in ImageNet
 
 
-def read_onnx(path: Path) -> YOLOX:
+def read_onnx(path: Path) -> Network:
     """The network in an ONNX export with folded batch norms and grid outputs. Raises ModelError on another network."""
+    stored = _convolutions(path)
+    shapes = [weight.shape for weight, _ in stored]
+    network: Network
+    if len(shapes) == _NANODET_CONVOLUTIONS:
+        network = NanoDet(NanoDetArch(classes=shapes[-1][0] - 4 * BINS))
+        stored = stored[:-_NANODET_HEAD] + _head_by_level(stored[-_NANODET_HEAD:])
+    else:
+        network = YOLOX(_arch_of(path, shapes))
+    slots = _in_order_of_use(network)
+    if [tuple(slot.weight.shape) for slot in slots] != [weight.shape for weight, _ in stored]:
+        what = f"{len(shapes)} convolutions that are not those of a YOLOX or NanoDet-Plus-m-1.5x"
+        raise ModelError(str(path), what, "give an export of one of these")
+    for slot, (weight, bias) in zip(slots, stored, strict=True):
+        slot.load_state_dict({"weight": torch.from_numpy(weight.copy()), "bias": torch.from_numpy(bias.copy())})
+    if isinstance(network, NanoDet):
+        _fold_spread(network)
+    return network
+
+
+def _convolutions(path: Path) -> list[Convolution]:
+    """The convolutions of an ONNX file in order of use. Raises ModelError."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -41,18 +70,23 @@ def read_onnx(path: Path) -> YOLOX:
     names = [node.input[1:3] for node in graph.node if node.op_type == "Conv"]
     if not names or any(len(pair) != 2 or not set(pair) <= arrays.keys() for pair in names):
         raise ModelError(
-            str(path), "expected convolutions with stored weight and bias", "export YOLOX with folded norms"
+            str(path), "expected convolutions with stored weight and bias", "export it with folded batch norms"
         )
-    stored = [(arrays[weight], arrays[bias]) for weight, bias in names]
-    shapes = [weight.shape for weight, _ in stored]
-    classes = graph.output[0].type.tensor_type.shape.dim[-1].dim_value - 5
-    network = YOLOX(_arch_of(path, shapes[0], len(stored), classes))
-    slots = _in_order_of_use(network)
-    if [tuple(slot.weight.shape) for slot in slots] != shapes:
-        raise ModelError(str(path), f"{len(shapes)} convolutions that are not those of a YOLOX", "give a YOLOX export")
-    for slot, (weight, bias) in zip(slots, stored, strict=True):
-        slot.load_state_dict({"weight": torch.from_numpy(weight.copy()), "bias": torch.from_numpy(bias.copy())})
-    return network
+    return [(arrays[weight], arrays[bias]) for weight, bias in names]
+
+
+def _head_by_level(stored: list[Convolution]) -> list[Convolution]:
+    """The head of a published NanoDet-Plus runs the first block of every level, finest first, and then the rest of
+    every level, coarsest first; here each level runs to its end."""
+    firsts, rests = stored[:8], stored[8:]
+    levels = [(firsts[2 * k : 2 * k + 2], rests[9 - 3 * k : 12 - 3 * k]) for k in range(4)]
+    return [convolution for first, rest in levels for convolution in (*first, *rest)]
+
+
+def _fold_spread(network: NanoDet) -> None:
+    """The published network takes pixels divided by ImageNet's spread; here its first convolution does that."""
+    with torch.no_grad():
+        network.backbone.stem.conv.weight /= torch.tensor(_SPREAD).reshape(1, 3, 1, 1)
 
 
 def read_pth(path: Path) -> YOLOX:
@@ -79,9 +113,9 @@ def read_pth(path: Path) -> YOLOX:
     return network
 
 
-def from_tensors(arch: Arch, tensors: Mapping[str, np.ndarray], where: str) -> YOLOX:
+def from_tensors(arch: AnyArch, tensors: Mapping[str, np.ndarray], where: str) -> Network:
     """The network of an architecture and its tensors by name. Raises ModelError if they do not fit."""
-    network = YOLOX(arch)
+    network = new_network(arch)
     try:
         network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     except RuntimeError as error:
@@ -101,29 +135,34 @@ def fold_norms(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return folded
 
 
-def take_classes(network: YOLOX, columns: tuple[int, ...]) -> YOLOX:
+def take_classes(network: Network, columns: tuple[int, ...]) -> Network:
     """A copy of the network whose class outputs are the given ones, in that order."""
-    smaller = YOLOX(replace(network.arch, classes=len(columns)))
+    smaller = new_network(replace(network.arch, classes=len(columns)))
     tensors = network.state_dict()
-    for name in [n for n in tensors if ".cls_preds." in n]:
+    for name in [n for n in tensors if ".cls_preds." in n]:  # YOLOX: the classes stand alone
         tensors[name] = tensors[name][list(columns)]
+    for name in [n for n in tensors if n.startswith("head.") and ".pred." in n]:  # NanoDet: in front of the sides
+        tensors[name] = torch.cat((tensors[name][list(columns)], tensors[name][network.arch.classes :]))
     smaller.load_state_dict(tensors)
     return smaller
 
 
-def _arch_of(path: Path, stem: tuple[int, ...], convolutions: int, classes: int) -> Arch:
-    """The published size whose count of convolutions and stem width these are."""
+def _arch_of(path: Path, shapes: list[tuple[int, ...]]) -> Arch:
+    """The published size of YOLOX whose count of convolutions and stem width these are."""
     for base in SIZES.values():
-        arch = replace(base, classes=classes, stem="focus" if stem[1] == 12 else "strided")
-        if int(arch.width * 64) == stem[0]:
+        classes = shapes[-7 if base.depthwise else -5][0]  # behind it stand those of the box branch
+        arch = replace(base, classes=classes, stem="focus" if shapes[0][1] == 12 else "strided")
+        if int(arch.width * 64) == shapes[0][0]:
             with torch.device("meta"):
                 count = sum(isinstance(m, nn.Conv2d) for m in YOLOX(arch).modules())
-            if count == convolutions:
+            if count == len(shapes):
                 return arch
-    raise ModelError(str(path), f"no YOLOX size has {convolutions} convolutions and {stem[0]} stem channels")
+    raise ModelError(
+        str(path), f"no known network has {len(shapes)} convolutions and {shapes[0][0]} channels after the first"
+    )
 
 
-def _in_order_of_use(network: YOLOX) -> list[nn.Conv2d]:
+def _in_order_of_use(network: Network) -> list[nn.Conv2d]:
     """The convolutions in the order in which a pass reaches them, which is the order of an exported graph."""
     order: list[nn.Conv2d] = []
     hooks = [

@@ -1,10 +1,11 @@
-"""From raw YOLOX outputs to Detections: threshold, decode, class-aware non-maximum suppression. Shared by all engines.
+"""From raw network outputs to Detections: threshold, decode, class-aware suppression. Shared by all engines.
 
 The threshold comes first: of some 2,000 cells of a picture a few dozen are worth decoding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,36 +14,87 @@ import numpy as np
 from stream.geometry import iou
 from stream.messages import Detections
 
-STRIDES = (8, 16, 32)
 MAX_CANDIDATES = 300  # boxes that reach the suppression, best first
+BINS = np.arange(8, dtype=np.float32)  # of a NanoDet box's side, in strides
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read the rows of one family of networks.
+
+    scores: rows f32 (A, outputs), smallest score -> the rows that may reach it i64 (K,) and their scores by class
+    (K, classes); boxes: chosen rows (N, outputs), their cells (N, 2) and strides (N, 1) -> xyxy (N, 4) px.
+    """
+
+    strides: tuple[int, ...]
+    scores: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+    boxes: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def _yolox_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Objectness x class probability; rows: box, objectness, classes."""
+    rows = np.flatnonzero(raw[:, 4] >= least)
+    return rows, raw[rows, 4:5] * raw[rows, 5:]
+
+
+def _yolox_boxes(raw: np.ndarray, cells: np.ndarray, strides: np.ndarray) -> np.ndarray:
+    """Centre = (cell + offset) · stride, size = exp · stride."""
+    centre = (raw[:, :2] + cells) * strides
+    half = np.exp(np.minimum(raw[:, 2:4], 10)) * strides / 2
+    return np.concatenate((centre - half, centre + half), 1)
+
+
+def _nanodet_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows: class probabilities, then the distributions of four sides."""
+    kinds = raw[:, : -4 * len(BINS)]
+    rows = np.flatnonzero(kinds.max(1) >= least)
+    return rows, kinds[rows]
+
+
+def _nanodet_boxes(raw: np.ndarray, cells: np.ndarray, strides: np.ndarray) -> np.ndarray:
+    """The mean of each side's distribution, in strides from the corner of the cell."""
+    logits = raw[:, -4 * len(BINS) :].reshape(-1, 4, len(BINS))
+    parts = np.exp(logits - logits.max(2, keepdims=True))
+    reach = parts @ BINS / parts.sum(2)
+    return np.concatenate((cells - reach[:, :2], cells + reach[:, 2:]), 1) * strides
+
+
+READINGS: dict[str, Reading] = {
+    "yolox": Reading((8, 16, 32), _yolox_scores, _yolox_boxes),
+    "nanodet": Reading((8, 16, 32, 64), _nanodet_scores, _nanodet_boxes),
+}
+"""By the name in models.families."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostProcess:
-    """How to read a network's output.
+    """How to make detections of a network's output.
 
-    score: smallest objectness x class probability reported; nms_iou: a box that overlaps a better one of its class by
-    more is dropped; labels: our label of each class of the network, -1 for classes that are no road users.
+    score: smallest probability reported; nms_iou: a box that overlaps a better one of its class by more is dropped;
+    labels: our label of each class of the network, -1 for classes that are no road users; family: see READINGS.
     """
 
     score: float
     nms_iou: float
     labels: tuple[int, ...]
+    family: str = "yolox"
 
     def __call__(self, raw: np.ndarray, input_hw: tuple[int, int]) -> Detections:
-        """raw f32 (A, 5 + classes): box in cells, objectness and class probabilities -> Detections, best first, in
-        network pixels and inside the picture."""
-        rows = np.flatnonzero(raw[:, 4] >= self.score)
+        """raw f32 (A, outputs), with probabilities -> Detections, best first, in network pixels and inside the
+        picture."""
+        reading = READINGS[self.family]
+        rows, kinds = reading.scores(raw, self.score)
         if not len(rows):
             return Detections.empty()
-        raw = raw[rows]
-        best = raw[:, 5:].argmax(1)
-        score = raw[:, 4] * raw[np.arange(len(raw)), 5 + best]
+        best = kinds.argmax(1)
+        score = kinds[np.arange(len(kinds)), best]
         label = np.asarray(self.labels, np.int16)[best]
         keep = np.flatnonzero((score >= self.score) & (label >= 0))
         keep = keep[np.argsort(-score[keep], kind="stable")][:MAX_CANDIDATES]
-        raw, score, label = raw[keep], score[keep], label[keep]
-        xyxy = _decode(raw, rows[keep], input_hw)
+        rows, score, label = rows[keep], score[keep], label[keep]
+        cells, strides = _cells(input_hw, reading.strides)
+        limit = np.array([input_hw[1], input_hw[0]] * 2, np.float32)
+        xyxy = np.clip(reading.boxes(raw[rows], cells[rows], strides[rows]), 0, limit).astype(np.float32)
         keep = suppress(xyxy, label, self.nms_iou)
         return Detections(xyxy[keep], score[keep], label[keep])
 
@@ -60,22 +112,12 @@ def suppress(xyxy: np.ndarray, label: np.ndarray, nms_iou: float) -> np.ndarray:
     return np.flatnonzero(alive)
 
 
-def _decode(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
-    """Boxes xyxy f32 (N, 4) of the chosen rows: centre = (cell + offset) · stride, size = exp · stride."""
-    cells, strides = _cells(input_hw)
-    stride = strides[rows, None]
-    centre = (raw[:, :2] + cells[rows]) * stride
-    half = np.exp(np.minimum(raw[:, 2:4], 10)) * stride / 2
-    limit = np.array([input_hw[1], input_hw[0]] * 2, np.float32)
-    return np.clip(np.concatenate((centre - half, centre + half), 1), 0, limit).astype(np.float32)
-
-
 @cache
-def _cells(input_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row f32 (A, 2) and stride f32 (A,) of every cell, in output order."""
-    cells, strides = [], []
-    for stride in STRIDES:
-        rows, columns = np.mgrid[: input_hw[0] // stride, : input_hw[1] // stride]
+def _cells(input_hw: tuple[int, int], strides: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row f32 (A, 2) and stride f32 (A, 1) of every cell, in output order. A grid's size is rounded up."""
+    cells, sizes = [], []
+    for stride in strides:
+        rows, columns = np.mgrid[: -(-input_hw[0] // stride), : -(-input_hw[1] // stride)]
         cells.append(np.stack((columns, rows), -1).reshape(-1, 2))
-        strides.append(np.full(len(cells[-1]), stride))
-    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
+        sizes.append(np.full((len(cells[-1]), 1), stride))
+    return np.concatenate(cells).astype(np.float32), np.concatenate(sizes).astype(np.float32)

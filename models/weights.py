@@ -1,7 +1,7 @@
 """Weights files: what they hold, whether they are whole, and how they become a network. Nothing is unpickled.
 
 Own weights are safetensors in fp16 with the architecture, the labels and a sha256 of the tensors in their metadata.
-Published YOLOX checkpoints (.onnx, .pth; 80 COCO classes or our six) open by path. Only
+Published checkpoints (YOLOX .onnx and .pth, NanoDet-Plus .onnx; 80 COCO classes or our six) open by path. Only
 `Weights.network` and `write_weights` need torch.
 """
 
@@ -17,14 +17,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from models.arch import Arch
+from models.arch import AnyArch
+from models.families import FAMILIES, family_of
 from stream.errors import ModelError
 from stream.messages import LABELS
 
 if TYPE_CHECKING:
-    from models.yolox import YOLOX
+    from models.network import Network
 
-FORMAT = "roadtally-yolox-1"
 COCO_LABELS = {0: 0, 1: 1, 2: 2, 3: 3, 5: 4, 7: 5}
 """Our label of the road users among the 80 classes of COCO."""
 
@@ -37,7 +37,7 @@ class Weights:
     sha256: str
     labels: tuple[int, ...]
 
-    def network(self) -> YOLOX:
+    def network(self) -> Network:
         """The network in torch, f32. Raises ModelError on a damaged or foreign file."""
         from models import checkpoints
 
@@ -47,7 +47,7 @@ class Weights:
             return checkpoints.read_pth(self.path)
         return checkpoints.from_tensors(*self.tensors(), where=str(self.path))
 
-    def tensors(self) -> tuple[Arch, dict[str, np.ndarray]]:
+    def tensors(self) -> tuple[AnyArch, dict[str, np.ndarray]]:
         """Architecture and f32 tensors by name, without torch for own weights. Raises ModelError."""
         if self.path.suffix == ".safetensors":
             return _tensors_of(self.path)
@@ -70,11 +70,11 @@ def read_weights(path: Path) -> Weights:
     raise ModelError(str(path), f"expected .safetensors, .onnx or .pth, got {path.suffix or 'no suffix'}")
 
 
-def write_weights(network: YOLOX, path: Path, notes: dict[str, str]) -> None:
+def write_weights(network: Network, path: Path, notes: dict[str, str]) -> None:
     """Store a network of our six classes in fp16; `notes` (plain text) go into the metadata."""
     tensors = {name: value.detach().cpu().half().numpy() for name, value in network.state_dict().items()}
     metadata = notes | {
-        "format": FORMAT,
+        "format": family_of(network.arch).format,
         "arch": json.dumps(asdict(network.arch)),
         "labels": json.dumps(LABELS),
         "sha256": _digest(tensors),
@@ -90,11 +90,10 @@ def read_metadata(path: Path) -> dict[str, str]:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(str(path), f"not a whole safetensors file ({error})", "install the package again") from error
-    if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "no format at all")
-        raise ModelError(
-            str(path), f"expected weights of format {FORMAT}, got {found}", "use weights made by `roadtally train`"
-        )
+    formats = [family.format for family in FAMILIES.values()]
+    if metadata.get("format") not in formats:
+        what = f"expected weights of format {' or '.join(formats)}, got {metadata.get('format', 'no format at all')}"
+        raise ModelError(str(path), what, "use weights made by `roadtally train`")
     return metadata
 
 
@@ -103,7 +102,7 @@ def _labels_of(path: Path) -> tuple[int, ...]:
     return tuple(LABELS.index(name) if name in LABELS else -1 for name in names)
 
 
-def _tensors_of(path: Path) -> tuple[Arch, dict[str, np.ndarray]]:
+def _tensors_of(path: Path) -> tuple[AnyArch, dict[str, np.ndarray]]:
     """The tensors of own weights, checked against their sha256."""
     metadata = read_metadata(path)
     with safe_open(str(path), "np") as file:
@@ -111,7 +110,8 @@ def _tensors_of(path: Path) -> tuple[Arch, dict[str, np.ndarray]]:
     if _digest(tensors) != metadata.get("sha256"):
         what = "the tensors do not match their sha256: the file is damaged"
         raise ModelError(str(path), what, "install the package again")
-    arch = Arch(**json.loads(metadata["arch"]))
+    family = next(family for family in FAMILIES.values() if family.format == metadata["format"])
+    arch = family.arch(**json.loads(metadata["arch"]))
     return arch, {name: value.astype(np.float32) for name, value in tensors.items()}
 
 

@@ -15,36 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from models.arch import Arch
+from models.layers import ConvAct, DepthwiseConvAct
+from models.network import Network
 
 STRIDES = (8, 16, 32)
-
-
-ACTIVATIONS = {"silu": fn.silu, "hswish": fn.hardswish}
-"""By the name in Arch.activation."""
-
-
-class ConvAct(nn.Module):
-    """Convolution of odd size, padded to keep H and W (over the stride), then the activation."""
-
-    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inside, out, size, stride, size // 2, groups=groups)
-        self.activate = ACTIVATIONS[activation]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activate(self.conv(x), inplace=True)
-
-
-class DepthwiseConvAct(nn.Module):
-    """A 3x3 convolution of each channel alone, then a 1x1 that mixes the channels; activated after both."""
-
-    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1) -> None:
-        super().__init__()
-        self.dconv = ConvAct(activation, inside, inside, size, stride, groups=inside)
-        self.pconv = ConvAct(activation, inside, out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.pconv(self.dconv(x))
 
 
 def _conv(arch: Arch, inside: int, out: int, stride: int = 1) -> nn.Module:
@@ -181,7 +155,7 @@ class Head(nn.Module):
         return torch.cat(outputs, 2).transpose(1, 2)
 
 
-class YOLOX(nn.Module):
+class YOLOX(Network):
     """f32 (B, 3, H, W) BGR 0..255 -> logits (B, A, 5 + classes): x, y, log w, log h in strides, objectness, classes."""
 
     def __init__(self, arch: Arch) -> None:
@@ -193,29 +167,8 @@ class YOLOX(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.backbone(x))
 
-
-class Deployed(nn.Module):
-    """The network as the engines run it: u8 (B, H, W, 3) BGR in, f32 (B, A, 5 + classes) out, with the probabilities
-    of objectness and class in place of their logits; the boxes stay undecoded (models.postprocess decodes the few
-    that pass the threshold)."""
-
-    def __init__(self, network: YOLOX, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.network, self.dtype = network, dtype
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        raw = self.network(pictures.permute(0, 3, 1, 2).to(self.dtype)).float()
+    def probabilities(self, raw: Tensor) -> Tensor:
         return torch.cat((raw[..., :4], raw[..., 4:].sigmoid()), -1)
-
-
-def cell_grid(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The cells of an (height, width) input in output order: column and row f32 (A, 2), stride f32 (A, 1) in pixels."""
-    cells, strides = [], []
-    for stride in STRIDES:
-        rows, columns = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
-        cells.append(torch.stack((columns, rows), -1).reshape(-1, 2).float())
-        strides.append(torch.full((len(cells[-1]), 1), float(stride)))
-    return torch.cat(cells), torch.cat(strides)
 
 
 def decode(raw: Tensor, cells: Tensor, strides: Tensor) -> Tensor:

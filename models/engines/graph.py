@@ -7,15 +7,13 @@ two busy cores; this takes a fraction of a second. A test holds the two equal.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
 from models.arch import Arch
-
-Node: TypeAlias = ov.Output
+from models.engines.layers import Layers, Node, double, f32, join, pictures_input, rows
 
 
 def build(arch: Arch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
@@ -23,8 +21,7 @@ def build(arch: Arch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
 
     H and W stay open; reshape the model before compiling it. tensors: the state dict of models.yolox.YOLOX.
     """
-    pictures = ops.parameter(ov.PartialShape([1, -1, -1, 3]), ov.Type.u8, name="pictures")
-    x = ops.transpose(ops.convert(pictures, "f32"), np.array([0, 3, 1, 2])).output(0)
+    pictures, x = pictures_input()
     net = _Net(arch, tensors)
     output = net.head(net.pyramid(*net.backbone(x)))
     return ov.Model([ops.result(output)], [pictures], "yolox")
@@ -35,8 +32,8 @@ class _Net:
 
     def __init__(self, arch: Arch, tensors: Mapping[str, np.ndarray]) -> None:
         self._arch, self._tensors = arch, tensors
-        self._activate = {"silu": ops.swish, "hswish": ops.hswish}[arch.activation]
-        self._repeats = max(round(arch.depth * 3), 1)
+        self._layers = Layers(tensors, arch.activation)
+        self._act, self._repeats = self._layers.active, max(round(arch.depth * 3), 1)
 
     def backbone(self, x: Node) -> tuple[Node, Node, Node]:
         name = "backbone.backbone"
@@ -49,13 +46,13 @@ class _Net:
 
     def pyramid(self, c3: Node, c4: Node, c5: Node) -> tuple[Node, Node, Node]:
         side5 = self._act("backbone.lateral_conv0", c5)
-        up4 = self._stage("backbone.C3_p4", _join(_double(side5), c4), self._repeats, False)
+        up4 = self._stage("backbone.C3_p4", join(_double(side5), c4), self._repeats, False)
         side4 = self._act("backbone.reduce_conv1", up4)
-        p3 = self._stage("backbone.C3_p3", _join(_double(side4), c3), self._repeats, False)
+        p3 = self._stage("backbone.C3_p3", join(_double(side4), c3), self._repeats, False)
         down3 = self._conv("backbone.bu_conv2", p3, 2)
-        p4 = self._stage("backbone.C3_n3", _join(down3, side4), self._repeats, False)
+        p4 = self._stage("backbone.C3_n3", join(down3, side4), self._repeats, False)
         down4 = self._conv("backbone.bu_conv1", p4, 2)
-        return p3, p4, self._stage("backbone.C3_n4", _join(down4, side5), self._repeats, False)
+        return p3, p4, self._stage("backbone.C3_n4", join(down4, side5), self._repeats, False)
 
     def head(self, levels: tuple[Node, Node, Node]) -> Node:
         outputs = []
@@ -66,64 +63,36 @@ class _Net:
                 kind = self._conv(f"head.cls_convs.{k}.{step}", kind)
                 box = self._conv(f"head.reg_convs.{k}.{step}", box)
             parts = (
-                self._linear(f"head.reg_preds.{k}", box),
-                ops.sigmoid(self._linear(f"head.obj_preds.{k}", box)).output(0),
-                ops.sigmoid(self._linear(f"head.cls_preds.{k}", kind)).output(0),
+                self._layers.linear(f"head.reg_preds.{k}", box),
+                ops.sigmoid(self._layers.linear(f"head.obj_preds.{k}", box)).output(0),
+                ops.sigmoid(self._layers.linear(f"head.cls_preds.{k}", kind)).output(0),
             )
-            outputs.append(ops.reshape(_join(*parts), np.array([1, 5 + self._arch.classes, -1]), False).output(0))
-        return ops.transpose(ops.concat(outputs, 2), np.array([0, 2, 1])).output(0)
+            outputs.append(join(*parts))
+        return rows(outputs, 5 + self._arch.classes)
 
     def _stage(self, name: str, x: Node, repeats: int, residual: bool) -> Node:
         through, around = self._act(f"{name}.conv1", x), self._act(f"{name}.conv2", x)
         for k in range(repeats):
             y = self._conv(f"{name}.m.{k}.conv2", self._act(f"{name}.m.{k}.conv1", through))
             through = ops.add(y, through).output(0) if residual else y
-        return self._act(f"{name}.conv3", _join(through, around))
+        return self._act(f"{name}.conv3", join(through, around))
 
     def _pool(self, name: str, x: Node) -> Node:
         x = self._act(f"{name}.conv1", x)
         pools = [ops.max_pool(x, [1, 1], [1, 1], [k // 2] * 2, [k // 2] * 2, [k, k]).output(0) for k in (5, 9, 13)]
-        return self._act(f"{name}.conv2", _join(x, *pools))
+        return self._act(f"{name}.conv2", join(x, *pools))
 
     def _focus(self, name: str, x: Node) -> Node:
         """Focus and its 3x3 convolution as one 6x6 convolution of stride 2, which sees the same pixels."""
         weight = self._tensors[f"{name}.conv.weight"]  # (out, 4 blocks x 3, 3, 3), block = column parity, row parity
         blocks = weight.reshape(len(weight), 2, 2, 3, 3, 3)  # out, column parity, row parity, colour, y, x
         whole = blocks.transpose(0, 3, 4, 2, 5, 1).reshape(len(weight), 3, 6, 6)
-        return self._biased(f"{name}.conv", ops.convolution(x, _f32(whole), [2, 2], [2, 2], [2, 2], [1, 1]), True)
+        y = ops.convolution(x, f32(whole), [2, 2], [2, 2], [2, 2], [1, 1])
+        return self._layers.activated(self._layers.biased(f"{name}.conv", y.output(0)))
 
     def _conv(self, name: str, x: Node, stride: int = 1) -> Node:
-        if self._arch.depthwise:
-            return self._act(f"{name}.pconv", self._act(f"{name}.dconv", x, stride))
-        return self._act(name, x, stride)
-
-    def _act(self, name: str, x: Node, stride: int = 1) -> Node:
-        weight = self._tensors[f"{name}.conv.weight"]
-        pad, strides = [weight.shape[2] // 2] * 2, [stride, stride]
-        if name.endswith(".dconv"):
-            y = ops.group_convolution(x, _f32(weight[:, None]), strides, pad, pad, [1, 1])
-        else:
-            y = ops.convolution(x, _f32(weight), strides, pad, pad, [1, 1])
-        return self._biased(f"{name}.conv", y, True)
-
-    def _linear(self, name: str, x: Node) -> Node:
-        y = ops.convolution(x, _f32(self._tensors[f"{name}.weight"]), [1, 1], [0, 0], [0, 0], [1, 1])
-        return self._biased(name, y, False)
-
-    def _biased(self, name: str, x: ov.Node, active: bool) -> Node:
-        y = ops.add(x, _f32(self._tensors[f"{name}.bias"].reshape(1, -1, 1, 1)))
-        return (self._activate(y) if active else y).output(0)
-
-
-def _f32(values: np.ndarray) -> ov.Node:
-    return ops.constant(np.ascontiguousarray(values, np.float32))
-
-
-def _join(*parts: Node) -> Node:
-    return ops.concat(list(parts), 1).output(0)
+        return (self._layers.separable if self._arch.depthwise else self._act)(name, x, stride)
 
 
 def _double(x: Node) -> Node:
-    """Nearest neighbour, twice the height and width."""
-    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "axes": np.array([2, 3])}
-    return ops.interpolate(x, np.full(2, 2.0, np.float32), "nearest", "scales", **how).output(0)
+    return double(x, "nearest", "asymmetric")

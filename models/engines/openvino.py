@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import openvino as ov
 
 from models.contract import DetectorSpec
-from models.engines.graph import build
+from models.families import family_name, family_of
 from models.postprocess import PostProcess
 from models.weights import Weights
 from stream.errors import ModelError
 from stream.messages import Detections
 
+NANODET_OUTPUTS = 80 + 4 * 8  # a row of the published exports, which take normalised pixels
+MEAN, SPREAD = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]  # of B, G and R in ImageNet
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
 
 
@@ -47,7 +49,8 @@ class OpenVinoDetector:
         streams = min(spec.streams or threads, threads)
         core = ov.Core()
         precision = _precision(core, spec.precision)
-        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels)
+        graph = _graph(core, weights)
+        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, graph.family)
         self._max_batch = spec.max_batch
         self.in_flight = streams + 1
         self.describe = f"{weights.path.stem} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
@@ -61,7 +64,7 @@ class OpenVinoDetector:
         self._free: dict[tuple[int, int], list[Any]] = {}
         self._compiled = {}
         for input_hw in spec.input_hw:
-            model = _graph(core, weights)
+            model = graph.model.clone()
             try:
                 model.reshape([1, *input_hw, 3])
                 self._compiled[input_hw] = core.compile_model(model, "CPU", settings)
@@ -117,11 +120,19 @@ def _precision(core: ov.Core, wanted: str) -> str:
     return wanted
 
 
-def _graph(core: ov.Core, weights: Weights) -> ov.Model:
-    """The graph with u8 NHWC BGR input of any size: read from ONNX, or built from the tensors."""
+class Graph(NamedTuple):
+    """A network with u8 NHWC BGR input of any size, and the name of its family."""
+
+    model: ov.Model
+    family: str
+
+
+def _graph(core: ov.Core, weights: Weights) -> Graph:
+    """The graph read from ONNX, or built from the tensors."""
     if weights.path.suffix != ".onnx":
+        arch, tensors = weights.tensors()
         try:
-            return build(*weights.tensors())
+            return Graph(family_of(arch).part("graph")(arch, tensors), family_name(arch))
         except KeyError as error:
             raise ModelError(
                 str(weights.path), f"a tensor is missing: {error}", "use weights of this version"
@@ -129,15 +140,19 @@ def _graph(core: ov.Core, weights: Weights) -> ov.Model:
     try:
         return _with_picture_input(core.read_model(weights.path))
     except RuntimeError as error:
-        raise ModelError(str(weights.path), f"OpenVINO cannot read it ({error})", "give a YOLOX export") from error
+        what = f"OpenVINO cannot read it ({error})"
+        raise ModelError(str(weights.path), what, "give an export of YOLOX or NanoDet-Plus") from error
 
 
-def _with_picture_input(model: ov.Model) -> ov.Model:
+def _with_picture_input(model: ov.Model) -> Graph:
     """Put the conversion from u8 NHWC to the f32 NCHW of a published export in front of it."""
     shape = model.input(0).partial_shape
     if shape.rank.get_length() != 4 or model.output(0).partial_shape.rank.get_length() != 3:
-        raise RuntimeError("expected one (B, 3, H, W) input and one (B, A, 5 + classes) output")
+        raise RuntimeError("expected one (B, 3, H, W) input and one (B, A, outputs of a cell) output")
+    nanodet = model.output(0).partial_shape[2] == NANODET_OUTPUTS
     steps = ov.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
-    return steps.build()
+    if nanodet:
+        steps.input().preprocess().convert_element_type(ov.Type.f32).mean(MEAN).scale(SPREAD)
+    return Graph(steps.build(), "nanodet" if nanodet else "yolox")

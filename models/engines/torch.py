@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from models.contract import DetectorSpec
+from models.families import family_name
+from models.network import Deployed
 from models.postprocess import PostProcess
 from models.weights import Weights
-from models.yolox import Deployed
 from stream.errors import ModelError
 from stream.messages import Detections
 
@@ -32,7 +33,7 @@ class Lane(Protocol):
     def start(self, pictures: np.ndarray) -> None: ...
     def done(self) -> bool: ...
     def raw(self) -> np.ndarray:
-        """Waits; f32 (B, A, 5 + classes) of the batch that was started."""
+        """Waits; f32 (B, A, outputs of a cell) of the batch that was started."""
         ...
 
 
@@ -63,9 +64,10 @@ class TorchDetector:
         precision = ("fp16" if cuda else "f32") if spec.precision == "auto" else spec.precision
         if precision not in DTYPES or (precision == "fp16" and not cuda):
             raise ModelError("precision", f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}", "use auto")
-        self._spec, self._post = spec, PostProcess(spec.score, spec.nms_iou, weights.labels)
+        self._spec, network = spec, weights.network()
+        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, family_name(network.arch))
         dtype, device = DTYPES[precision], torch.device("cuda" if cuda else "cpu")
-        network = weights.network().to(memory_format=torch.channels_last)
+        network = network.to(memory_format=torch.channels_last)
         deployed = Deployed(network.to(device, dtype).eval().requires_grad_(False), dtype)
         if cuda:
             self._lanes: list[Lane] = [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
@@ -121,7 +123,7 @@ class CapturedPass(NamedTuple):
     graph: torch.cuda.CUDAGraph
     pinned: torch.Tensor  # u8 (B, h, w, 3)
     uploaded: torch.Tensor
-    output: torch.Tensor  # f32 (B, A, 5 + classes)
+    output: torch.Tensor  # f32 (B, A, outputs of a cell)
     fetched: torch.Tensor
 
 

@@ -1,4 +1,4 @@
-"""The YOLOX loss under partial truth: what is unknown pulls in no direction."""
+"""Losses under partial truth: what is unknown pulls in no direction. Here that of YOLOX, and what all share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from models.network import cell_grid
 from models.training.assignment import Assigned, assign, pair_iou
 from models.training.labels import IGNORE, Boxes
-from models.yolox import cell_grid, decode
+from models.yolox import STRIDES, decode
 
 BOX_WEIGHT = 5.0
 IGNORE_OVERLAP = 0.4  # a prediction that overlaps an ignored box by more is left alone wherever its cell lies
@@ -21,20 +22,18 @@ class Loss:
     """The sum to minimise, and its parts for the log; `positives` cells answered for a box."""
 
     total: Tensor
-    box: float
-    objectness: float
-    kind: float
+    parts: dict[str, float]
     positives: int
 
 
-def detection_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -> Loss:
+def yolox_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -> Loss:
     """raw f32 (B, A, 5 + C) logits and the truth of each picture.
 
     Box: 1 - IoU² (weight 5). Class: cross entropy towards the IoU. Objectness: cross entropy over all cells but those
     of ignored boxes. Each positive cell counts with the weight of its box; the sums are over the positive weight.
     """
-    cells = tuple(part.to(raw.device) for part in cell_grid(*input_hw))
-    grid = (cells[0], cells[1])
+    cells = tuple(part.to(raw.device) for part in cell_grid(*input_hw, STRIDES))
+    grid, centre = (cells[0], cells[1]), (cells[0] + 0.5) * cells[1]
     xyxy = decode(raw, *grid)
     device = raw.device
     box, kind, objectness = (torch.zeros((), device=device) for _ in range(3))
@@ -42,7 +41,7 @@ def detection_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -
     for k, boxes in enumerate(truth):
         real = boxes.label != IGNORE
         target = torch.zeros(raw.shape[1], device=device)
-        weight = _known_cells(xyxy[k].detach(), grid, torch.from_numpy(boxes.xyxy[~real]).to(device))
+        weight = known_cells(xyxy[k].detach(), centre, torch.from_numpy(boxes.xyxy[~real]).to(device))
         if real.any():
             true_xyxy = torch.from_numpy(boxes.xyxy[real]).to(device)
             label = torch.from_numpy(boxes.label[real]).long().to(device)
@@ -56,8 +55,8 @@ def detection_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -
         objectness = objectness + fn.binary_cross_entropy_with_logits(raw[k, :, 4], target, weight, reduction="sum")
     scale = 1 / max(weight_sum, 1.0)
     total = (BOX_WEIGHT * box + objectness + kind) * scale
-    parts = [float(part.detach()) * scale for part in (box, objectness, kind)]
-    return Loss(total, parts[0], parts[1], parts[2], positives)
+    parts = {"box": box, "objectness": objectness, "kind": kind}
+    return Loss(total, {name: float(part.detach()) * scale for name, part in parts.items()}, positives)
 
 
 def _class_loss(logits: Tensor, label: Tensor, found: Assigned, part: Tensor) -> Tensor:
@@ -66,11 +65,11 @@ def _class_loss(logits: Tensor, label: Tensor, found: Assigned, part: Tensor) ->
     return (fn.binary_cross_entropy_with_logits(logits, target, reduction="none") * part[:, None]).sum()
 
 
-def _known_cells(xyxy: Tensor, cells: tuple[Tensor, Tensor], ignored_xyxy: Tensor) -> Tensor:
-    """1 for cells whose objectness may be judged, 0 for those in an ignored box or predicting one, f32 (A,)."""
+def known_cells(xyxy: Tensor, centre: Tensor, ignored_xyxy: Tensor) -> Tensor:
+    """1 for cells whose score may be judged, 0 for those in an ignored box or predicting one, f32 (A,). xyxy (A, 4):
+    what the cells predict; centre (A, 2): where they stand, px."""
     if not len(ignored_xyxy):
         return torch.ones(len(xyxy), device=xyxy.device)
-    centre = (cells[0] + 0.5) * cells[1]
     inside = ((centre[None] > ignored_xyxy[:, None, :2]) & (centre[None] < ignored_xyxy[:, None, 2:])).all(2).any(0)
     predicts = (pair_iou(ignored_xyxy, xyxy) > IGNORE_OVERLAP).any(0)
     return (~(inside | predicts)).float()

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from models.arch import Arch
+from models.arch import AnyArch
 from models.checkpoints import COCO_ROAD_USERS, take_classes
+from models.families import FAMILIES, family_name, new_network
+from models.layers import ACTIVATIONS
+from models.network import Network
 from models.training.optimiser import ScaledAdam
 from models.weights import read_weights
-from models.yolox import ACTIVATIONS, YOLOX
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS
 
@@ -24,8 +26,8 @@ CHECKPOINT = "checkpoint.pt"
 class Run:
     """All that a check-point holds. history: the rows of the log, see train.train."""
 
-    network: YOLOX
-    averaged: YOLOX
+    network: Network
+    averaged: Network
     optimiser: ScaledAdam
     step: int = 0
     elapsed_s: float = 0.0
@@ -35,7 +37,7 @@ class Run:
 def begin(start: Path, device: str, activation: str = "") -> Run:
     """A run at step 0 from a checkpoint, see `start_network`."""
     network = start_network(start, activation)
-    averaged = YOLOX(network.arch)
+    averaged = new_network(network.arch)
     averaged.load_state_dict(network.state_dict())
     return _on_device(device, network, averaged)
 
@@ -46,7 +48,7 @@ def resume(folder: Path, device: str) -> Run | None:
     if not path.exists():
         return None
     stored = _load(path)
-    networks = [YOLOX(Arch(**stored["arch"])) for _ in range(2)]
+    networks = [new_network(_arch_of(stored)) for _ in range(2)]
     networks[0].load_state_dict(stored["network"])
     networks[1].load_state_dict(stored["averaged"])
     run = _on_device(device, *networks)
@@ -61,6 +63,7 @@ def save(run: Run, folder: Path) -> None:
     part = path.with_suffix(".part")
     torch.save(
         {
+            "family": family_name(run.network.arch),
             "arch": asdict(run.network.arch),
             "network": run.network.state_dict(),
             "averaged": run.averaged.state_dict(),
@@ -74,15 +77,15 @@ def save(run: Run, folder: Path) -> None:
     part.replace(path)
 
 
-def averaged_network(folder: Path) -> YOLOX:
+def averaged_network(folder: Path) -> Network:
     """The averaged network of the check-point in a folder, for export. Raises ModelError on a damaged file."""
     stored = _load(folder / CHECKPOINT)
-    network = YOLOX(Arch(**stored["arch"]))
+    network = new_network(_arch_of(stored))
     network.load_state_dict(stored["averaged"])
     return network
 
 
-def start_network(path: Path, activation: str = "") -> YOLOX:
+def start_network(path: Path, activation: str = "") -> Network:
     """A network of our six classes from a published checkpoint (80 or 6 classes) or from own weights.
 
     activation: the one to train with, where it is not that of the checkpoint; the weights learn to live with it.
@@ -96,9 +99,13 @@ def start_network(path: Path, activation: str = "") -> YOLOX:
         return network
     if activation not in ACTIVATIONS:
         raise ConfigError("activation", f"expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    other = YOLOX(replace(network.arch, activation=activation))
+    other = new_network(replace(network.arch, activation=activation))
     other.load_state_dict(network.state_dict())
     return other
+
+
+def _arch_of(stored: dict[str, Any]) -> AnyArch:
+    return FAMILIES[stored.get("family", "yolox")].arch(**stored["arch"])  # there was one family once
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -109,7 +116,7 @@ def _load(path: Path) -> dict[str, Any]:
     return stored
 
 
-def _on_device(device: str, network: YOLOX, averaged: YOLOX) -> Run:
+def _on_device(device: str, network: Network, averaged: Network) -> Run:
     network.to(memory_format=torch.channels_last).to(device).train()
     averaged.to(device).eval().requires_grad_(False)
     return Run(network, averaged, ScaledAdam(network.parameters()))

@@ -1,4 +1,4 @@
-"""The training loop: fine-tunes a YOLOX from a published or own checkpoint on partially labelled pictures.
+"""The training loop: fine-tunes a network from a published or own checkpoint on partially labelled pictures.
 
 Adam with steps scaled by channel (see optimiser.py), warm-up and cosine, a moving average of the weights, check-points
 from which a later run goes on. In bf16 and channels-last on processors with bf16 instructions and on CUDA.
@@ -18,16 +18,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.families import family_name, family_of
+from models.network import Deployed, Network
 from models.postprocess import PostProcess
 from models.stills import Detect
 from models.training.batches import Batch, Batches
+from models.training.depthwise import hasten
 from models.training.evaluate import evaluate, mean
 from models.training.labels import read_sets
-from models.training.loss import Loss, detection_loss
+from models.training.loss import Loss
 from models.training.pictures import PictureStore
 from models.training.run import Run, begin, resume, save
 from models.weights import write_weights
-from models.yolox import YOLOX, Deployed
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS, Detections
 
@@ -63,7 +65,7 @@ class TrainSettings:
 Tell = Callable[[dict[str, Any]], None]
 
 
-def train(settings: TrainSettings, tell: Tell = lambda row: None) -> YOLOX:
+def train(settings: TrainSettings, tell: Tell = lambda row: None) -> Network:
     """Train to the end of the settings, write out/weights.safetensors, and give back the averaged network.
 
     `tell` gets a dict now and then: step, progress 0..1 and the loss parts, or the AP50 of the classes, or `batch` when
@@ -80,10 +82,10 @@ def train(settings: TrainSettings, tell: Tell = lambda row: None) -> YOLOX:
             tell({"batch": settings.batch, "why": "out of memory"})
 
 
-def detector_of(network: YOLOX, score: float = 0.01) -> Detect:
+def detector_of(network: Network, score: float = 0.01) -> Detect:
     """A plain torch detector for evaluation, f32: u8 (B, h, w, 3) -> Detections in network pixels."""
     deployed = Deployed(network).eval()
-    post = PostProcess(score, 0.6, tuple(range(len(LABELS))))
+    post = PostProcess(score, 0.6, tuple(range(len(LABELS))), family_name(network.arch))
 
     def detect(pictures: np.ndarray) -> list[Detections]:
         with torch.inference_mode():
@@ -93,7 +95,7 @@ def detector_of(network: YOLOX, score: float = 0.01) -> Detect:
     return detect
 
 
-def _train(settings: TrainSettings, tell: Tell) -> YOLOX:
+def _train(settings: TrainSettings, tell: Tell) -> Network:
     torch.set_num_threads(settings.threads)
     if settings.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("device", f"{settings.device} asked for, but torch sees no CUDA here", "use device cpu")
@@ -101,6 +103,8 @@ def _train(settings: TrainSettings, tell: Tell) -> YOLOX:
     store, data = PictureStore(sets, settings.out), [item for items in sets for item in items]
     batches = Batches(data, store, settings.batch, settings.seed, settings.mosaic)
     run = resume(settings.out, settings.device) or begin(settings.start, settings.device, settings.activation)
+    if settings.device == "cpu" and _has_bf16(settings.device):
+        hasten(run.network)
     began = time.monotonic() - run.elapsed_s
     saved = scored = run.elapsed_s
     losses: list[Loss] = []
@@ -139,7 +143,7 @@ def _step(run: Run, batch: Batch, settings: TrainSettings) -> Loss:
     with _one_thread():
         leaf = raw.detach().float().requires_grad_()
         height, width = batch.pictures.shape[1:3]
-        loss = detection_loss(leaf, batch.boxes, (height, width))
+        loss: Loss = family_of(run.network.arch).part("loss")(leaf, batch.boxes, (height, width))
         if not torch.isfinite(loss.total):
             what = f"the loss is {loss.total.item()} at step {run.step}"
             raise ModelError("training", what, "resume from the last check-point with a lower learning rate")
@@ -166,8 +170,9 @@ def _one_thread() -> Iterator[None]:
 def _log(settings: TrainSettings, run: Run, losses: list[Loss]) -> dict[str, Any]:
     row: dict[str, Any] = {"step": run.step, "progress": round(_progress(settings, run), 4)}
     row["elapsed_s"] = round(run.elapsed_s)
-    for name in ("box", "objectness", "kind", "positives"):
-        row[name] = round(float(np.mean([getattr(loss, name) for loss in losses])), 4)
+    for name in losses[0].parts:
+        row[name] = round(float(np.mean([loss.parts[name] for loss in losses])), 4)
+    row["positives"] = round(float(np.mean([loss.positives for loss in losses])), 1)
     return _keep(settings, run, row)
 
 

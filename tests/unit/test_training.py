@@ -10,17 +10,18 @@ import pytest
 import torch
 
 from models.arch import Arch
+from models.network import cell_grid
 from models.training import augment
 from models.training.assignment import assign
 from models.training.batches import Batches
 from models.training.evaluate import evaluate, mean, score
 from models.training.labels import IGNORE, Boxes, merge, read_data, read_sets
-from models.training.loss import detection_loss
+from models.training.loss import yolox_loss
 from models.training.pictures import PictureStore
 from models.training.run import averaged_network, resume
 from models.training.train import TrainSettings, detector_of, train
 from models.weights import read_weights, write_weights
-from models.yolox import YOLOX, cell_grid, decode
+from models.yolox import STRIDES, YOLOX, decode
 from stream.errors import ConfigError, ModelError
 from stream.messages import Detections
 
@@ -133,7 +134,7 @@ def test_batch_is_the_same_when_its_step_is(tmp_path: Path) -> None:
 
 def test_every_box_gets_a_cell_and_no_cell_two_when_assigned() -> None:
     torch.manual_seed(0)
-    grid = cell_grid(96, 128)
+    grid = cell_grid(96, 128, STRIDES)
     raw = torch.randn(len(grid[0]), 11) * 0.3
     xyxy = torch.tensor([[10.0, 10, 50, 40], [12, 12, 52, 42], [100, 60, 104, 64]])
     found = assign(decode(raw, *grid), raw[:, 4:], grid, xyxy, torch.tensor([2, 2, 0]))
@@ -143,7 +144,7 @@ def test_every_box_gets_a_cell_and_no_cell_two_when_assigned() -> None:
 
 def test_ignored_region_gives_no_gradient_and_background_does() -> None:
     raw = torch.zeros(1, 64 + 16 + 4, 11).requires_grad_()
-    detection_loss(raw, [boxes(([0, 0, 32, 64], IGNORE, 1.0))], (64, 64)).total.backward()
+    yolox_loss(raw, [boxes(([0, 0, 32, 64], IGNORE, 1.0))], (64, 64)).total.backward()
     assert raw.grad is not None
     pull = raw.grad[0, :64, 4].reshape(8, 8)  # objectness of the finest grid
     assert (pull[:, :4] == 0).all()
@@ -154,7 +155,7 @@ def test_ignored_region_gives_no_gradient_and_background_does() -> None:
 def test_soft_label_weighs_less_than_a_sure_one(weight: float) -> None:
     raw = torch.zeros(1, 84, 11).requires_grad_()
     sure, soft = ([4, 4, 20, 20], 2, 1.0), ([40, 40, 60, 60], 2, weight)
-    detection_loss(raw, [boxes(sure, soft)], (64, 64)).total.backward()
+    yolox_loss(raw, [boxes(sure, soft)], (64, 64)).total.backward()
     assert raw.grad is not None
     pull = raw.grad[0, :, 4]
     upwards = pull[pull < 0]  # the objectness of the cells that answer for a box

@@ -8,7 +8,8 @@ import torch
 
 from models.arch import SIZES, Arch
 from models.checkpoints import COCO_ROAD_USERS, fold_norms, read_onnx, read_pth, take_classes
-from models.yolox import YOLOX, Deployed, cell_grid, decode
+from models.network import Deployed, cell_grid
+from models.yolox import STRIDES, YOLOX, decode
 from stream.errors import ModelError
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/yolox_nano.onnx"
@@ -27,7 +28,7 @@ def test_output_has_a_row_per_cell_when_input_is_a_multiple_of_32(
         raw = network(torch.zeros(2, 3, *hw))
     cells = sum((hw[0] // s) * (hw[1] // s) for s in (8, 16, 32))
     assert raw.shape == (2, cells, 11)
-    assert cell_grid(*hw)[0].shape == (cells, 2)
+    assert cell_grid(*hw, STRIDES)[0].shape == (cells, 2)
 
 
 @pytest.mark.parametrize(("size", "millions"), [("nano", 0.91), ("tiny", 5.06), ("s", 9.0)])
@@ -40,7 +41,7 @@ def test_parameters_match_the_paper_when_size_is_published(size: str, millions: 
 
 
 def test_box_is_centred_on_its_cell_when_decoded() -> None:
-    cells, strides = cell_grid(64, 64)
+    cells, strides = cell_grid(64, 64, STRIDES)
     raw = torch.zeros(1, len(cells), 4)
     raw[0, 9, :2], raw[0, 9, 2:] = 0.5, torch.tensor([2.0, 4.0]).log()
     xyxy = decode(raw, cells, strides)[0, 9]  # row 1, column 1 of the finest grid: centre 12, 12
