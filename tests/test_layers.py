@@ -16,7 +16,7 @@ LAYERS = (
      "stream.settings", "stream.truth", "stream.sources", "stream.latency"),
     ("stream.association", "stream.kalman", "stream.tracking", "stream.lines", "stream.stretch", "stream.courses",
      "stream.passing", "stream.sides", "stream.bridging", "stream.recent", "stream.counting", "stream.polygon",
-     "stream.batching", "stream.gate", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
+     "stream.batching", "stream.budget", "stream.load", "stream.gate", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.health", "stream.medians",
      "stream.alignment", "stream.steadiness", "stream.freeze", "stream.sight", "stream.video", "stream.drawing", "stream.overlay", "stream.synth",
      "stream.zones", "stream.movements"),

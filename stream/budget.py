@@ -1,0 +1,218 @@
+"""The operating point that holds the budget: the best answer that the machine can give in time. Pure; time is given.
+
+An operating point is a size of the network's input and how many pictures share one look. `roadtally tune` measures what
+each costs and how well it counts; those that no other beats in both are the front (Huang et al., CVPR 2017). The
+controller predicts the load of the device from the rates of pictures and the cost of the points, corrected by what is
+measured, and moves along the front: down at once when results are late or the load cannot be carried, as far as needed;
+up one step at a time, when the load would fit with room to spare. A step up that failed is not tried again for twice as
+long as before, sooner where the load has become clearly smaller: so it cannot oscillate, whatever the profile says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from stream.load import Delays, Rate, Service
+
+PERIOD_S = 0.25  # between two decisions
+WINDOW_S, LEAST_DELAYS = 2.0, 8  # latencies that p95 is taken of
+SETTLE_S = 1.0  # after a move, until its effect is judged
+FULL, DOWN_TO, UP_TO = 0.95, 0.75, 0.65  # load of the device: too much; aimed at when going down, and when going up
+ROOM = 0.8  # of the latency: a step up needs it to be below
+INNOCENT = 0.35  # at a smaller load the device is not what makes results late
+HOLD_S, MOST_HOLD_S = 4.0, 600.0  # before a step up; doubled each time one fails
+TRIAL_S = 20.0  # a step up that lasts so long did not fail
+EASIER, SOONER = 0.75, 4.0  # at such a share of the load at which a step up failed, it is tried so many times sooner
+
+
+class OperatingPoint(msgspec.Struct, frozen=True):
+    """input: long side of the network's input; every: pictures a look; ms: that a look keeps the device busy; error:
+    share of the crossings that it miscounts."""
+
+    input: int
+    every: int
+    ms: float
+    error: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.input}" if self.every == 1 else f"{self.input}, every {self.every}"
+
+    @property
+    def cost_ms(self) -> float:
+        """Of a picture."""
+        return self.ms / self.every
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a camera's user wants. fps: pictures a second that are looked at at most; None: as many as come."""
+
+    latency_p95_s: float
+    fps: float | None = None
+    weight: float = 1.0  # of its errors against those of other cameras
+
+
+class Move(msgspec.Struct, frozen=True):
+    """From one point to another, and why."""
+
+    camera: str
+    before: OperatingPoint
+    after: OperatingPoint
+    reason: str
+
+
+def front_of(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
+    """Those that no other beats in cost and error: most accurate, and dearest, first."""
+    front: list[OperatingPoint] = []
+    for point in sorted(points, key=lambda point: (point.cost_ms, point.error)):
+        if not front or point.error < front[-1].error:
+            front.append(point)
+    return tuple(reversed(front))
+
+
+class Controller:
+    """The points of all cameras that share a device. budgets: None for a camera that stays at the first point."""
+
+    def __init__(
+        self, points: Sequence[OperatingPoint], budgets: Mapping[str, Budget | None], now_s: float = 0.0
+    ) -> None:
+        self._points, self._budgets = tuple(points), dict(budgets)
+        self._at = dict.fromkeys(budgets, 0)
+        self._service = Service({point.input: point.ms for point in points})
+        self._rates = {camera: Rate(now_s) for camera in budgets}
+        self._delays = {camera: Delays(WINDOW_S) for camera in budgets}
+        self._count = dict.fromkeys(budgets, 0)
+        self._looked_s = dict.fromkeys(budgets, -1e9)
+        self._decided_s = self._moved_s = self._calm_s = now_s
+        self._raised_s: float | None = None  # the last step up, until one down
+        self._hold_s, self._failed_load = HOLD_S, 0.0
+
+    def point(self, camera: str) -> OperatingPoint:
+        return self._points[self._at[camera]]
+
+    def asks(self, camera: str, now_s: float) -> bool:
+        """A picture has come: whether it is worth a look at this point, and within the budget's rate."""
+        self._rates[camera].add(now_s)
+        budget = self._budgets[camera]
+        if budget is not None and budget.fps and now_s - self._looked_s[camera] < 0.8 / budget.fps:
+            return False
+        self._count[camera] += 1
+        looks = self._count[camera] % self.point(camera).every == 0
+        if looks:
+            self._looked_s[camera] = now_s
+        return looks
+
+    def served(self, input_: int, ms: float) -> None:
+        """A look at a picture of this input kept the device busy for so long."""
+        self._service.add(input_, ms)
+
+    def arrived(self, camera: str, now_s: float, delay_s: float) -> None:
+        """A result came, so late. What was under way when the point was changed is not held against the new one."""
+        if now_s - delay_s >= self._moved_s:
+            self._delays[camera].add(now_s, delay_s)
+
+    def load(self, now_s: float) -> float:
+        """Share of its time that the device needs, as predicted from what was measured."""
+        return self._load(self._at, now_s)
+
+    def decide(self, now_s: float) -> list[Move]:
+        """Where to go from here; most times nowhere."""
+        if now_s - self._decided_s < PERIOD_S or len(self._points) < 2:
+            return []
+        self._decided_s = now_s
+        load = self.load(now_s)
+        late = self._late(now_s, load)
+        if late or load > FULL:
+            self._calm_s = now_s
+            return self._lower(now_s, load, late) if now_s - self._moved_s >= SETTLE_S else []
+        return self._raise(now_s, load)
+
+    def _late(self, now_s: float, load: float) -> str:
+        """Which camera's results come too late, in words; empty where none, or where the device is not to blame."""
+        for camera, budget in self._budgets.items():
+            p95_s = self._delays[camera].p95_s(now_s, LEAST_DELAYS)
+            if budget is None or p95_s is None or p95_s <= budget.latency_p95_s:
+                continue
+            if load > INNOCENT or self._service.ms(self.point(camera).input) > 500 * budget.latency_p95_s:
+                return f"p95 of {camera} {1000 * p95_s:.0f} ms of {1000 * budget.latency_p95_s:.0f}, "
+        return ""
+
+    def _lower(self, now_s: float, load: float, late: str) -> list[Move]:
+        at = self._plan(now_s, DOWN_TO)
+        if not any(at[camera] > self._at[camera] for camera in at):
+            at = self._step_down(dict(self._at), now_s)
+        at = {camera: max(at[camera], self._at[camera]) for camera in at}
+        if at == self._at:
+            return []
+        if self._raised_s is not None:
+            failed = now_s - self._raised_s < TRIAL_S
+            self._hold_s = min(2 * self._hold_s, MOST_HOLD_S) if failed else HOLD_S
+            self._failed_load, self._raised_s = (load if failed else 0.0), None
+        return self._go(at, now_s, f"{late}load {load:.0%}")
+
+    def _raise(self, now_s: float, load: float) -> list[Move]:
+        calm_s = now_s - max(self._calm_s, self._moved_s)
+        wanted = self._plan(now_s, UP_TO)
+        better = [camera for camera in wanted if wanted[camera] < self._at[camera] and self._has_room(camera, now_s)]
+        if not better:
+            return []
+        gain = {camera: self._gain(camera, self._at[camera] - 1, self._at[camera]) for camera in better}
+        camera = max(better, key=lambda camera: gain[camera])
+        at = self._at | {camera: self._at[camera] - 1}
+        expected = self._load(at, now_s)
+        easier = expected <= EASIER * self._failed_load
+        if expected > UP_TO or calm_s < (max(HOLD_S, self._hold_s / SOONER) if easier else self._hold_s):
+            return []
+        if self._raised_s is not None and now_s - self._raised_s >= TRIAL_S:
+            self._hold_s, self._failed_load = HOLD_S, 0.0  # the step before did not fail
+        self._raised_s = now_s
+        return self._go(at, now_s, f"load {load:.0%}, {expected:.0%} expected")
+
+    def _go(self, at: dict[str, int], now_s: float, reason: str) -> list[Move]:
+        before, self._at, self._moved_s = self._at, at, now_s
+        for delays in self._delays.values():
+            delays.clear()
+        return [
+            Move(camera, self._points[before[camera]], self._points[at[camera]], reason)
+            for camera in at
+            if at[camera] != before[camera]
+        ]
+
+    def _has_room(self, camera: str, now_s: float) -> bool:
+        budget, p95_s = self._budgets[camera], self._delays[camera].p95_s(now_s, LEAST_DELAYS)
+        return budget is not None and (p95_s is None or p95_s <= ROOM * budget.latency_p95_s)
+
+    def _plan(self, now_s: float, limit: float) -> dict[str, int]:
+        """The most accurate points whose load stays below the limit, or the cheapest ones."""
+        at = {camera: 0 if self._budgets[camera] else self._at[camera] for camera in self._at}
+        while self._load(at, now_s) > limit:
+            lower = self._step_down(at, now_s)
+            if lower == at:
+                break
+            at = lower
+        return at
+
+    def _step_down(self, at: dict[str, int], now_s: float) -> dict[str, int]:
+        """One camera one step lower: where least accuracy is lost for the load that is saved."""
+        able = [c for c, i in at.items() if self._budgets[c] is not None and i + 1 < len(self._points)]
+        if not able:
+            return at
+        spared = {c: max(1e-9, self._need(c, at[c], now_s) - self._need(c, at[c] + 1, now_s)) for c in able}
+        camera = min(able, key=lambda c: self._gain(c, at[c], at[c] + 1) / spared[c])
+        return at | {camera: at[camera] + 1}
+
+    def _gain(self, camera: str, better: int, worse: int) -> float:
+        budget = self._budgets[camera]
+        return (self._points[worse].error - self._points[better].error) * (budget.weight if budget else 1.0)
+
+    def _load(self, at: Mapping[str, int], now_s: float) -> float:
+        return sum(self._need(camera, index, now_s) for camera, index in at.items())
+
+    def _need(self, camera: str, index: int, now_s: float) -> float:
+        """Share of the device that a camera needs at a point."""
+        point, budget, rate = self._points[index], self._budgets[camera], self._rates[camera].value(now_s)
+        if budget is not None and budget.fps:
+            rate = min(rate, budget.fps)
+        return rate / point.every * self._service.ms(point.input) / 1000

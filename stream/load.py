@@ -1,0 +1,87 @@
+"""How much work comes, how long it takes, how late its results are: what the budget is held by. Pure; time is given."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+FAST_S, SLOW_S = 1.0, 5.0  # a rate is the larger of two means: bursts count at once, and are forgotten slowly
+DRIFT_S, OWN_S = 1.5, 15.0  # of busy time: how soon the machine's, and an input's own, difference is believed
+
+
+class Rate:
+    """Events a second."""
+
+    def __init__(self, now_s: float) -> None:
+        self._begun_s = self._seen_s = now_s
+        self._means = [0.0, 0.0]
+
+    def add(self, now_s: float) -> None:
+        self._fade(now_s)
+        self._means = [mean + 1 / memory_s for mean, memory_s in zip(self._means, (FAST_S, SLOW_S), strict=True)]
+
+    def value(self, now_s: float) -> float:
+        """0 in the first half second, which tells nothing."""
+        self._fade(now_s)
+        age_s = now_s - self._begun_s
+        if age_s < FAST_S / 2:
+            return 0.0
+        pairs = zip(self._means, (FAST_S, SLOW_S), strict=True)
+        return max(mean / -math.expm1(-age_s / memory_s) for mean, memory_s in pairs)
+
+    def _fade(self, now_s: float) -> None:
+        dt_s, self._seen_s = now_s - self._seen_s, now_s
+        pairs = zip(self._means, (FAST_S, SLOW_S), strict=True)
+        self._means = [mean * math.exp(-dt_s / memory_s) for mean, memory_s in pairs]
+
+
+class Service:
+    """Milliseconds that a picture keeps the network busy, by input size: what the profile said, corrected.
+
+    What was measured of one input tells of all: the machine may be slower than when the profile was made. Only what
+    lasts is the input's own.
+    """
+
+    def __init__(self, profile_ms: Mapping[int, float]) -> None:
+        self._profile_ms = dict(profile_ms)
+        self._own = dict.fromkeys(profile_ms, 0.0)  # logarithms of factors
+        self._machine = 0.0
+        self._known = False
+
+    def add(self, input_: int, ms: float) -> None:
+        """A picture of this input took so long."""
+        off = math.log(max(ms, 1e-3) / self.ms(input_))
+        if not self._known:
+            self._known, self._machine = True, off
+            return
+        off = max(-1.0, min(1.0, off))  # one hiccup says little
+        self._machine += off * -math.expm1(-ms / 1000 / DRIFT_S)
+        self._own[input_] += off * -math.expm1(-ms / 1000 / OWN_S)
+
+    def ms(self, input_: int) -> float:
+        return self._profile_ms[input_] * math.exp(self._own[input_] + self._machine)
+
+
+class Delays:
+    """The latencies of one camera in the last seconds."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._delays: deque[tuple[float, float]] = deque()
+
+    def add(self, now_s: float, delay_s: float) -> None:
+        self._delays.append((now_s, delay_s))
+
+    def clear(self) -> None:
+        self._delays.clear()
+
+    def p95_s(self, now_s: float, least: int) -> float | None:
+        """None while fewer than so many are known."""
+        while self._delays and self._delays[0][0] < now_s - self._window_s:
+            self._delays.popleft()
+        if len(self._delays) < least:
+            return None
+        return float(np.percentile([delay_s for _, delay_s in self._delays], 95))
