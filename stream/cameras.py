@@ -14,7 +14,7 @@ from stream.region import region_of
 from stream.scene import Line, Movement, Scene, Zone
 from stream.sources import comes_in_bursts, is_live, masked
 from stream.transport.ring import SlotLayout
-from stream.video import VideoInfo
+from stream.video import Decoder, VideoInfo
 
 RAW = ("rawvideo", "v210", "yuv4")
 
@@ -42,6 +42,7 @@ class CameraPlan(msgspec.Struct, frozen=True):
     follow: bool  # a file that is still being written
     timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
+    decoder: Decoder
     every: int  # detect on every k-th picture
     gate: bool  # of these, only where something moves near the lines
     weight: float  # its share of a busy detector, against that of the other cameras
@@ -87,6 +88,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         blocks=waits if config.when_full == "auto" else config.when_full == "block",
         every=config.detector.every,
         gate=live if config.detector.gate == "auto" else config.detector.gate == "on",
+        decoder=camera.decoder,
         weight=camera.weight,
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),

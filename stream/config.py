@@ -59,6 +59,9 @@ class CameraConfig(Settings):
     timeout_s: float = Field(
         default=5.0, gt=0, description="A live camera that gives no picture for so long is opened anew."
     )
+    decoder: Literal["auto", "software"] = Field(
+        default="auto", description="auto: a graphics card decodes where there is one that can; else, software."
+    )
     wait_s: float = Field(default=10.0, ge=0, description="How long a live camera may be absent at the start of a run.")
     weight: float = Field(
         default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."

@@ -46,7 +46,7 @@ class _Inline:
         self._chain = Chain(self._work, self._metrics)
         resources.callback(self._chain.close)
         outcome.open_s = time.monotonic() - started_s
-        outcome.notes = list(self._chain.notes)
+        outcome.notes = [note for source in self._sources for note in source.notes] + list(self._chain.notes)
 
     def run(self, watch: Watch, interrupts: Interrupts) -> None:
         watched_s = 0.0

@@ -102,10 +102,11 @@ class Worker:
         for outlet in unique.values():
             resources.callback(outlet.close)
         self._outlets = {name: unique[address] for name, address in work.outlets.items()}
+        self.notes: tuple[str, ...] = ()
         self._intake = self._open_intake(context, rings, resources)
         self._chain = Chain(work, self._metrics)
         resources.callback(self._chain.close)
-        self.notes = self._chain.notes
+        self.notes += self._chain.notes
 
     def _open_intake(self, context: zmq.Context, rings: dict[str, Ring], resources: ExitStack) -> Intake:
         work = self._work
@@ -123,6 +124,7 @@ class Worker:
             pool = SlotPool(slots)
             self._release[camera.name] = pool.give_back
         decode = Decode(camera, work.sources[camera.name], pool, self._metrics)
+        self.notes = decode.notes
         resources.callback(decode.close)
         return DecodeIntake(decode)
 

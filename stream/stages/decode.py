@@ -12,7 +12,19 @@ from stream.metrics import Metrics
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
 from stream.transport.ring import Slot, SlotPool
-from stream.video import DayTime, Feed, FileFeed, FollowFeed, LiveFeed, Outage, Patience, Picture, Shaper
+from stream.video import (
+    DayTime,
+    Feed,
+    FileFeed,
+    FollowFeed,
+    LiveFeed,
+    Outage,
+    Patience,
+    Picture,
+    Reading,
+    Shaper,
+    choose_hardware,
+)
 
 WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 
@@ -23,7 +35,9 @@ class Decode:
     def __init__(self, camera: CameraPlan, source: str, pool: SlotPool, metrics: Metrics) -> None:
         self._camera, self._pool, self._metrics = camera, pool, metrics
         self._original = open_original(camera)
-        self._feed = _open_feed(camera, source, packets=self._original is not None)
+        self._hardware = choose_hardware(camera.info.codec, camera.decoder)
+        self._feed = _open_feed(camera, source, Reading(self._original is not None, self._hardware))
+        self.notes = (self._hardware.note,) if self._hardware.note else ()
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
         scene = camera.scene
         size_wh = (scene.width, scene.height)
@@ -128,18 +142,18 @@ class Decode:
             decoded=feed.decoded,
             skipped=dict(self._skipped + feed.skipped),
             problems=tuple(feed.problems),
-            repairs=(*feed.notes, *self._shaper.notes),
+            repairs=(*feed.notes, *self._hardware.failures, *self._shaper.notes),
         )
 
 
-def _open_feed(camera: CameraPlan, source: str, *, packets: bool) -> Feed:
+def _open_feed(camera: CameraPlan, source: str, reading: Reading) -> Feed:
     patience = Patience.of(camera.timeout_s, source)
     if camera.live:
         source = with_credentials(source, camera.name, os.environ)
-        return LiveFeed(source, camera.info.fps, patience, packets=packets)
+        return LiveFeed(source, camera.info.fps, patience, reading=reading)
     if camera.follow:
-        return FollowFeed(source, camera.info.fps, patience, packets=packets)
-    return FileFeed(source, packets=packets)
+        return FollowFeed(source, camera.info.fps, patience, reading=reading)
+    return FileFeed(source, reading=reading)
 
 
 def _open_gate(camera: CameraPlan) -> MotionGate:

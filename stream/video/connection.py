@@ -23,12 +23,15 @@ from av.video.stream import VideoStream
 
 from stream.errors import SourceError
 from stream.sources import comes_in_bursts, endpoint_of, is_device, is_live, masked
+from stream.video.hardware import Hardware
 from stream.video.packets import Coded, Tap
+from stream.video.reading import PLAIN, Reading
 from stream.video.source import VideoInfo, describe, reason_of, video_stream
 
 REACH_S = 1.5  # for a camera to answer at all; asked for anew soon, so that one that comes back is met soon
 BURSTS = 6  # times the patience with a source that comes in bursts
 MOST_PACKETS = 1000  # that wait with one picture: of a worker that takes none, no more are kept
+FAILED = 25  # packets that a device fails to decode before the first picture: it will not decode any
 LOOK_S = 0.2  # how often a thread that waits for room looks whether it was left behind
 WALLCLOCK = struct.Struct("<q")  # AVProducerReferenceTime: microseconds since 1970
 
@@ -73,16 +76,15 @@ class Connection:
         *,
         waits: bool = False,
         analyse_s: float = 0.2,
-        packets: bool = False,
+        reading: Reading = PLAIN,
     ) -> None:
-        """analyse_s: of the stream, that is looked through for its frame rate before the first picture; packets: are
-        kept beside the pictures."""
+        """analyse_s: of the stream, that is looked through for its frame rate before the first picture."""
         self.decoded = self.dropped = self.damaged = 0
         self.info: VideoInfo | None = None  # known with the first picture
         self.ended: str | None = None  # why
         self._source, self._patience, self._analyse_s = source, patience, analyse_s
         self._keep, self._waits = keep, waits
-        self._keeps_packets = packets
+        self._reading = reading
         self._tap: Tap | None = None
         self._arrived: deque[Arrived] = deque()
         self._condition = threading.Condition()
@@ -141,11 +143,11 @@ class Connection:
 
     def _read(self) -> None:
         _reach(self._source)
-        with open_live(self._source, self._patience, self._analyse_s) as container:
+        with open_live(self._source, self._patience, self._analyse_s, self._reading.hardware) as container:
             stream = video_stream(container, self._source)
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             stream.codec_context.flags |= Flags.copy_opaque  # a picture remembers the packet that it came with
-            self._tap = Tap(stream) if self._keeps_packets else None
+            self._tap = Tap(stream) if self._reading.packets else None
             seen_key = False
             try:
                 for packet in container.demux(stream):
@@ -163,8 +165,11 @@ class Connection:
     def _decode(self, packet: Packet | None, container: InputContainer, stream: VideoStream) -> None:
         try:
             frames = stream.codec_context.decode(packet)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
             self.damaged += 1
+            if self.damaged >= FAILED and not self.decoded and stream.codec_context.is_hwaccel:
+                self._reading.hardware.give_up(reason_of(error))
+                raise
             return
         for frame in frames:
             if self.info is None:
@@ -193,7 +198,7 @@ class Connection:
             self._condition.notify_all()
 
 
-def open_live(source: str, patience: Patience, analyse_s: float) -> InputContainer:
+def open_live(source: str, patience: Patience, analyse_s: float, hardware: Hardware) -> InputContainer:
     """The opened container of a camera or of a growing file; the caller closes it. Raises av.FFmpegError, OSError."""
     options = {"analyzeduration": str(round(analyse_s * 1e6))}
     name, device = source, "video4linux2" if is_device(source) else None
@@ -201,7 +206,8 @@ def open_live(source: str, patience: Patience, analyse_s: float) -> InputContain
         options |= {"rtsp_transport": "tcp", "timeout": str(round(patience.picture_s * 1e6))}
     elif not is_live(source):  # at the end of the file, wait for more; never look for the end
         name, options = f"file:{source}", {"follow": "1", "seekable": "0"}
-    return av.open(name, format=device, options=options, timeout=(patience.open_s, patience.picture_s))
+    timeout = patience.open_s, patience.picture_s
+    return hardware.open(name, format=device, options=options, timeout=timeout)
 
 
 def _reach(source: str) -> None:

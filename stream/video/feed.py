@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from stream.video.live_clock import TimeSource
 from stream.video.packets import Coded
 from stream.video.reader import VideoReader
+from stream.video.reading import PLAIN, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,9 @@ class FileFeed:
 
     reconnects = 0
 
-    def __init__(self, source: str, *, packets: bool = False) -> None:
-        """packets: are kept beside the pictures."""
-        self._reader = VideoReader(source)
-        self._tap = self._reader.tap() if packets else None
+    def __init__(self, source: str, *, reading: Reading = PLAIN) -> None:
+        self._reader = VideoReader(source, hardware=reading.hardware)
+        self._tap = self._reader.tap() if reading.packets else None
         self._pictures = iter(self._reader)
         self.ended = False
         self._decoded = 0

@@ -9,6 +9,7 @@ from stream.video.clock import PictureClock
 from stream.video.connection import Connection, Patience
 from stream.video.feed import Picture
 from stream.video.live import GRACE_S, KEEP, LEAVE_S
+from stream.video.reading import PLAIN, Reading
 
 
 class FollowFeed:
@@ -19,10 +20,9 @@ class FollowFeed:
 
     reconnects = 0
 
-    def __init__(self, source: str, fps: float, patience: Patience, *, packets: bool = False) -> None:
-        """packets: are kept beside the pictures."""
+    def __init__(self, source: str, fps: float, patience: Patience, *, reading: Reading = PLAIN) -> None:
         self._source = source
-        self._connection = Connection(source, patience, KEEP, waits=True, packets=packets)
+        self._connection = Connection(source, patience, KEEP, waits=True, reading=reading)
         self._clock = PictureClock(fps)
         self._first_raw_s: float | None = None
         self._decoded = 0

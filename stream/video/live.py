@@ -13,6 +13,7 @@ from stream.video.backoff import retry_delay_s
 from stream.video.connection import Arrived, Connection, Patience
 from stream.video.feed import DayTime, Outage, Picture
 from stream.video.live_clock import AHEAD_S, DayClock, LiveClock
+from stream.video.reading import PLAIN, Reading
 
 KEEP = 8  # decoded pictures that wait for the worker; older ones make room
 GRACE_S = 1.0  # after FFmpeg's own deadline, before a reader counts as stuck
@@ -33,11 +34,16 @@ class LiveFeed:
     """
 
     def __init__(
-        self, source: str, fps: float, patience: Patience, connect: Connect | None = None, *, packets: bool = False
+        self,
+        source: str,
+        fps: float,
+        patience: Patience,
+        connect: Connect | None = None,
+        *,
+        reading: Reading = PLAIN,
     ) -> None:
-        """packets: are kept beside the pictures."""
         bursts = comes_in_bursts(source)
-        self._connect = connect or (lambda: Connection(source, patience, KEEP, waits=bursts, packets=packets))
+        self._connect = connect or (lambda: Connection(source, patience, KEEP, waits=bursts, reading=reading))
         self._source = source
         self._clock = LiveClock(fps, BURST_S if bursts else AHEAD_S)
         self._gap_s = max(GAP_S, 5 / fps)

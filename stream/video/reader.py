@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 
 from stream.errors import SourceError
 from stream.video.clock import PictureClock
+from stream.video.hardware import SOFTWARE, Hardware
 from stream.video.packets import Tap
 from stream.video.source import open_source, probe, video_stream
 
@@ -27,10 +28,10 @@ class VideoReader:
     goes on, and `problems` and `notes` tell of it.
     """
 
-    def __init__(self, source: str, threads: int = 1) -> None:
+    def __init__(self, source: str, threads: int = 1, hardware: Hardware = SOFTWARE) -> None:
         self.source = source
         self.info = probe(source)
-        self._container = open_source(source)
+        self._container = open_source(source, hardware)
         self._stream = video_stream(self._container, source)
         self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = threads

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from stream.errors import SourceError
 from stream.sources import masked
+from stream.video.hardware import SOFTWARE, Hardware
 
 PROBE_PACKETS = 1000  # packets looked through for a first picture: a clip cut between key pictures needs some
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
@@ -47,7 +48,7 @@ def probe(source: str) -> VideoInfo:
         return describe(stream, container, _first_picture(container, stream, source))
 
 
-def open_source(source: str) -> InputContainer:
+def open_source(source: str, hardware: Hardware = SOFTWARE) -> InputContainer:
     """The opened container; the caller closes it. Raises SourceError."""
     is_url = "://" in source
     if not is_url:
@@ -55,7 +56,7 @@ def open_source(source: str) -> InputContainer:
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     try:
         # Without "file:" FFmpeg takes what stands before a colon in a file's name for a protocol.
-        return av.open(
+        return hardware.open(
             source if is_url else f"file:{source}",
             options=options,
             timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S) if is_url else None,

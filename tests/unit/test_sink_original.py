@@ -17,7 +17,7 @@ from stream.sinks.event_clips import EventClips
 from stream.sinks.original import BUFFER, Original, Whole, open_original
 from stream.sinks.packets import PacketVideo
 from stream.sinks.shelf import recordings_of
-from stream.video import FileFeed, Picture, VideoInfo, VideoReader
+from stream.video import FileFeed, Picture, Reading, VideoInfo, VideoReader
 from tests.build import Encoding, make_clip, make_counted, make_picture
 
 PICTURES = 75
@@ -47,7 +47,7 @@ def pictures_of(*paths: Path) -> list[Picture]:
     """As of a camera that has been on for a while: pts_s begins at 1000."""
     found: list[Picture] = []
     for path in paths:
-        feed = FileFeed(str(path), packets=True)
+        feed = FileFeed(str(path), reading=Reading(packets=True))
         while (one := feed.take(0)) is not None:
             pts_s = 1000 + len(found) / 25
             found.append(Picture(len(found), one.frame, pts_s, one.captured_ns, one.packets))
