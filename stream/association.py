@@ -27,21 +27,20 @@ _FLICKER = np.array(
 )
 
 
-def near_pairs(a_box: np.ndarray, reach: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) of boxes that may touch when a's grows by reach.
-
-    a_box f64 (4, N) and b_box f64 (4, M) are x1, y1, x2, y2; reach f64 (N,) px.
-    """
+def near_pairs(a_box: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (i, j) of boxes f64 (4, N) and (4, M), as x1, y1, x2, y2, that may touch. i never falls."""
     order = b_box[0].argsort()
-    left = b_box[0, order]
-    low = left.searchsorted(a_box[0] - reach - (b_box[2] - b_box[0]).max(initial=0.0))
-    count = left.searchsorted(a_box[2] + reach) - low
+    left = b_box[0].take(order)
+    widest = (b_box[2] - b_box[0]).max(initial=0.0)
+    low = left.searchsorted(a_box[0] - widest)
+    count = left.searchsorted(a_box[2]) - low
+    np.maximum(count, 0, out=count)
     i = np.arange(len(count)).repeat(count)
     start = low - count.cumsum() + count
-    j = order[np.arange(len(i)) + start[i]]
+    j = order.take(np.arange(len(i)) + start.take(i))
     if len(i) > 4 * (len(count) + len(order)):  # a crowd: most of these are apart along y
-        touching = ((b_box[1, j] <= a_box[3, i] + reach[i]) & (b_box[3, j] >= a_box[1, i] - reach[i])).nonzero()[0]
-        i, j = i[touching], j[touching]
+        touching = ((b_box[1].take(j) <= a_box[3].take(i)) & (b_box[3].take(j) >= a_box[1].take(i))).nonzero()[0]
+        i, j = i.take(touching), j.take(touching)
     return i, j
 
 
@@ -54,20 +53,23 @@ def shared_area(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
 
 def box_area(box: np.ndarray) -> np.ndarray:
     """px² of boxes (4, N) -> (N,)."""
-    return (box[2] - box[0]) * (box[3] - box[1])
+    sides = box[2:] - box[:2]
+    return sides[0] * sides[1]
 
 
-def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray, shape: float = 0.0) -> np.ndarray:
-    """IoU of box pairs (4, P) and (4, P) after both grew by buffer (P,) px on every side -> (P,).
+def likeness(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray | float, shape: float) -> np.ndarray:
+    """How well box pairs (4, P) and (4, P) fit: 1 at best, 0 where they do not touch -> (P,).
 
-    Small or fast objects that do not overlap between two frames become comparable (Yang et al., Hard to Track Objects
-    with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching Space, WACV 2023).
-    shape: what boxes of wholly different size lose; like ones (IoU 1 if their centres were the same) lose nothing.
+    The IoU after b grew by buffer (P,) px on every side, as a has already. Small or fast objects that do not overlap
+    between two frames become comparable (Yang et al., Hard to Track Objects with Irregular Motions and Similar
+    Appearances? Make It Easier by Buffering the Matching Space, WACV 2023). shape: what boxes of wholly different size
+    lose; like ones (IoU 1 if their centres were the same) lose nothing.
     """
-    twice = 2 * buffer
-    sides = np.minimum(a_box[2:], b_box[2:]) - np.maximum(a_box[:2], b_box[:2]) + twice
-    np.maximum(sides, 0, out=sides)
-    a_sides, b_sides = a_box[2:] - a_box[:2] + twice, b_box[2:] - b_box[:2] + twice
+    a_sides, b_sides = a_box[2:] - a_box[:2], b_box[2:] - b_box[:2]
+    sides = np.minimum(a_box[2:], b_box[2:] + buffer)
+    sides -= np.maximum(a_box[:2], b_box[:2] - buffer)
+    np.maximum(sides, 0.0, out=sides)
+    b_sides += 2 * buffer
     both = a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1]
     shared = sides[0] * sides[1]
     overlap: np.ndarray = shared / (both - shared)
@@ -80,7 +82,13 @@ def buffered_iou(a_box: np.ndarray, b_box: np.ndarray, buffer: np.ndarray, shape
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
     """What the change from one label to the other costs, in IoU: two index arrays (P,) -> (P,)."""
-    return _FLICKER[a_label, b_label]
+    return _FLICKER.take(6 * a_label + b_label)
+
+
+def contested(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Whether the track or the detection of a pair stands in another pair as well: bool (P,)."""
+    often: np.ndarray = (np.bincount(i).take(i) > 1) | (np.bincount(j).take(j) > 1)
+    return often
 
 
 def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -88,17 +96,12 @@ def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.nd
     taken_i, taken_j = np.zeros(i.max(initial=-1) + 1, bool), np.zeros(j.max(initial=-1) + 1, bool)
     chosen = []
     for stage in stages:
-        open_pairs = (stage & ~(taken_i[i] | taken_j[j])).nonzero()[0]
+        open_pairs = (stage & ~(taken_i.take(i) | taken_j.take(j))).nonzero()[0]
         if len(open_pairs):
-            won = open_pairs[assign(i[open_pairs], j[open_pairs], worth[open_pairs])]
-            taken_i[i[won]] = taken_j[j[won]] = True
+            won = open_pairs.take(assign(i.take(open_pairs), j.take(open_pairs), worth.take(open_pairs)))
+            taken_i[i.take(won)] = taken_j[j.take(won)] = True
             chosen.append(won)
     return np.concatenate(chosen) if chosen else np.zeros(0, np.intp)
-
-
-def contested(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Indices of the pairs whose track or detection stands in another pair as well."""
-    return ((np.bincount(i)[i] > 1) | (np.bincount(j)[j] > 1)).nonzero()[0]
 
 
 def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
@@ -108,26 +111,29 @@ def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     as the best other pairs of its row and of its column together is in some best assignment (giving it up frees only
     those two), so such pairs are taken at once, and only the rest goes to the Hungarian algorithm.
     """
-    if len(i) < 2 or (np.bincount(i).max() == 1 and np.bincount(j).max() == 1):
-        return np.arange(len(i))
-    best_of_i, best_of_j = np.zeros(i.max() + 1, np.intp), np.zeros(j.max() + 1, np.intp)
-    order = worth.argsort(kind="stable")
-    best_of_i[i[order]] = order  # the last write, the greatest worth, stays
-    best_of_j[j[order]] = order
     each = np.arange(len(i))
-    top_i, top_j = best_of_i[i] == each, best_of_j[j] == each
+    if len(i) < 2:
+        return each
+    order = worth.argsort(kind="stable")
+    sorted_i, sorted_j = i.take(order), j.take(order)
+    best_of_i, best_of_j = np.zeros(i.max() + 1, np.intp), np.zeros(j.max() + 1, np.intp)
+    best_of_i[sorted_i] = best_of_j[sorted_j] = order  # the last write, the greatest worth, stays
+    top_i, top_j = best_of_i.take(i) == each, best_of_j.take(j) == each
+    sure = top_i & top_j
+    if np.count_nonzero(sure) == len(i):  # no row and no column has two
+        return each
     rival_i, rival_j = np.zeros(len(best_of_i)), np.zeros(len(best_of_j))
-    order_i, order_j = order[~top_i[order]], order[~top_j[order]]
-    rival_i[i[order_i]] = worth[order_i]
-    rival_j[j[order_j]] = worth[order_j]
-    sure = top_i & top_j & (worth >= rival_i[i] + rival_j[j])
+    order_i, order_j = order.compress(~top_i.take(order)), order.compress(~top_j.take(order))
+    rival_i[i.take(order_i)] = worth.take(order_i)
+    rival_j[j.take(order_j)] = worth.take(order_j)
+    sure &= worth >= rival_i.take(i) + rival_j.take(j)
     taken_i, taken_j = np.zeros(len(best_of_i), bool), np.zeros(len(best_of_j), bool)
-    taken_i[i[sure]] = taken_j[j[sure]] = True
-    rest = (~(taken_i[i] | taken_j[j])).nonzero()[0]
     sure_pairs = sure.nonzero()[0]
+    taken_i[i.take(sure_pairs)] = taken_j[j.take(sure_pairs)] = True
+    rest = (~(taken_i.take(i) | taken_j.take(j))).nonzero()[0]
     if not len(rest):
         return sure_pairs
-    return np.concatenate([sure_pairs, rest[_hungarian(i[rest], j[rest], worth[rest])]])
+    return np.concatenate([sure_pairs, rest.take(_hungarian(i.take(rest), j.take(rest), worth.take(rest)))])
 
 
 def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
@@ -146,44 +152,51 @@ def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
 def redundant(
     box: np.ndarray, score: np.ndarray, label: np.ndarray, confident_score: float, least_iou: float
 ) -> np.ndarray:
-    """Which detections of one picture say nothing of their own: box f64 (4, N), score (N,), label (N,) -> bool (N,).
+    """Which detections of one picture say nothing of their own: box f64 (4, N), score (N,), label (N,) -> indices.
 
     A weak one that lies on or in a confident one of its group, and one that is drawn round several others.
     """
-    i, j = near_pairs(box, np.zeros(len(score)), box)
+    i, j = near_pairs(box, box)
+    none = i[:0]
     if len(i) == len(score):  # nothing touches anything but itself
-        return np.zeros(len(score), bool)
-    group = GROUP[label]
-    other = ((i != j) & (group[i] == group[j])).nonzero()[0]
+        return none
+    group = GROUP.take(label)
+    other = ((i != j) & (group.take(i) == group.take(j))).nonzero()[0]
     if not len(other):
-        return np.zeros(len(score), bool)
-    i, j = i[other], j[other]
-    shared, area = shared_area(box[:, i], box[:, j]), box_area(box)
-    close = (shared >= 0.5 * np.minimum(area[i], area[j])).nonzero()[0]  # what all rules below ask for at least
+        return none
+    i, j = i.take(other), j.take(other)
+    area = box_area(box)
+    shared, i_area, j_area = shared_area(box.take(i, axis=1), box.take(j, axis=1)), area.take(i), area.take(j)
+    close = (shared >= 0.5 * np.minimum(i_area, j_area)).nonzero()[0]  # what all rules below ask for at least
     if not len(close):
-        return np.zeros(len(score), bool)
-    i, j, shared = i[close], j[close], shared[close]
+        return none
+    i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
     confident = score >= confident_score
-    weak = (shared >= least_iou * (area[i] + area[j] - shared)) | (shared >= PART_SHARE * area[i])
+    weak = (shared >= least_iou * (i_area + j_area - shared)) | (shared >= PART_SHARE * i_area)
     drop = np.zeros(len(score), bool)
     drop[i[weak & ~confident[i] & confident[j]]] = True
-    part = (shared >= 0.85 * area[j]) & (area[j] < 0.75 * area[i]) & (score[j] >= 0.5 * score[i])
+    part = (shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (score[j] >= 0.5 * score[i])
     i, j = i[part], j[part]
     if len(i) > 1:
-        low, high = np.full_like(box[:2], np.inf), np.full_like(box[:2], -np.inf)
-        for axis in (0, 1):
-            np.minimum.at(low[axis], i, box[axis, j])
-            np.maximum.at(high[axis], i, box[2 + axis, j])
-        spanned = (high - low >= 0.85 * (box[2:] - box[:2])).all(axis=0)
-        drop |= spanned & (np.bincount(i, area[j], len(score)) >= 0.6 * area)
-    return drop
+        drop |= _spanned(i, j, box, area)
+    return drop.nonzero()[0]
+
+
+def _spanned(i: np.ndarray, j: np.ndarray, box: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Which boxes i are filled from end to end by the boxes j in them: bool (N,)."""
+    low, high = np.full_like(box[:2], np.inf), np.full_like(box[:2], -np.inf)
+    for axis in (0, 1):
+        np.minimum.at(low[axis], i, box[axis, j])
+        np.maximum.at(high[axis], i, box[2 + axis, j])
+    filled: np.ndarray = (high - low >= 0.85 * (box[2:] - box[:2])).all(axis=0)
+    return filled & (np.bincount(i, area[j], len(area)) >= 0.6 * area)
 
 
 def doubles(
     a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (i, j) where a is a second box of the road user in b: boxes f64 (4, A), (4, B), labels (A,), (B,)."""
-    i, j = near_pairs(a_box, np.zeros(a_box.shape[1]), b_box)
+    i, j = near_pairs(a_box, b_box)
     found = are_doubles(a_box[:, i], a_label[i], b_box[:, j], b_label[j], least_iou)
     return i[found], j[found]
 

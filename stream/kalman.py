@@ -14,44 +14,46 @@ the frame rate nor a skipped frame changes what is believed. Noise scales with t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 
 def predict(mean: np.ndarray, cov: np.ndarray, dt_s: float, noise: np.ndarray) -> None:
-    """Move mean and cov ahead by dt_s >= 0, in place.
+    """Move mean and cov ahead by dt_s >= 0, in place. cov is C-contiguous.
 
     noise f64 (2, N): spectral density of the acceleration of centre and size, px²/s³.
     """
     mean[0] += dt_s * mean[1]
     flat = cov.reshape(3, -1)
+    step, white = _transition(dt_s)
+    np.add(step @ flat, white * noise.reshape(1, -1), out=flat)
+
+
+@lru_cache(maxsize=16)  # most frames of a camera are equally far apart
+def _transition(dt_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """How the three numbers of a covariance, (3, 3), and a unit of noise, (3, 1), act on it after dt_s."""
     step = np.array([[1.0, 2 * dt_s, dt_s * dt_s], [0.0, 1.0, dt_s], [0.0, 0.0, 1.0]])
-    white = np.array([[dt_s**3 / 3], [dt_s**2 / 2], [dt_s]])
-    flat[...] = step @ flat + white * noise.reshape(1, -1)
+    return step, np.array([[dt_s**3 / 3], [dt_s**2 / 2], [dt_s]])
 
 
-def update(mean: np.ndarray, cov: np.ndarray, box: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and cov after an observation of every box.
+def update(mean: np.ndarray, cov: np.ndarray, box: np.ndarray, noise: np.ndarray) -> None:
+    """Take in an observation of every box, in place.
 
     box f64 (2, 2, N): observed centre and size, px. noise f64 (N,): variance of each observed number, px².
     """
     gain = cov[:2] / (cov[0] + noise)  # (2, 2, N): for value and velocity
-    new_mean = mean + gain[:, :, None] * (box - mean[0])
-    new_cov = np.empty_like(cov)
-    new_cov[:2] = (1 - gain[0]) * cov[:2]
-    new_cov[2] = cov[2] - gain[1] * cov[1]
-    return new_mean, new_cov
+    mean += gain[:, :, None] * (box - mean[0])
+    cov[2] -= gain[1] * cov[1]
+    np.multiply(gain, noise, out=cov[:2])  # (1 - gain of the value) * cov, without the loss of digits
 
 
-def steer(
-    mean: np.ndarray, cov: np.ndarray, velocity: np.ndarray, variance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and cov after an observation of the velocity of every box: velocity f64 (2, 2, N), variance f64 (N,)."""
+def steer(mean: np.ndarray, cov: np.ndarray, velocity: np.ndarray, variance: np.ndarray) -> None:
+    """Take in an observation of the velocity of every box, in place: velocity f64 (2, 2, N), variance f64 (N,)."""
     gain = cov[1:] / (cov[2] + variance)
-    new_mean = mean + gain[:, :, None] * (velocity - mean[1])
-    new_cov = np.empty_like(cov)
-    new_cov[0] = cov[0] - gain[0] * cov[1]
-    new_cov[1:] = (1 - gain[1]) * cov[1:]
-    return new_mean, new_cov
+    mean += gain[:, :, None] * (velocity - mean[1])
+    cov[0] -= gain[0] * cov[1]
+    np.multiply(gain, variance, out=cov[1:])
 
 
 def begin(box: np.ndarray, box_variance: np.ndarray, velocity_variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

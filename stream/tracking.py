@@ -22,8 +22,9 @@ MEAN = slice(0, 8)
 COV = slice(8, 14)
 SEEN_BOX = slice(14, 18)  # cx, cy, w, h of the last observation, px
 VOTES = slice(18, 18 + len(LABELS))  # sum of scores by class
-SEEN_S, SCORE, EVIDENCE, HITS, MISSES, CONFIRMED = range(24, 30)
-ROWS = 30
+SEEN_S, SCORE, EVIDENCE, HITS, MISSES, CONFIRMED, LABEL = range(24, 31)  # LABEL: the class with most votes
+ROWS = 31
+LIMIT = 1e6  # px: a box that reaches beyond this is nonsense
 
 
 class Tracker:
@@ -52,14 +53,15 @@ class Tracker:
         ended = self._expire(pts_s)
         box, score, label = self._accept(detections)
         i, j = self._associate(box, score, label)
-        self._observe(i, box[:, j], score[j], label[j], pts_s)
+        self._observe(i, box.take(j, axis=1), score.take(j), label.take(j), pts_s)
         seen = np.zeros(len(self._id), bool)
         seen[i] = True
-        free = score >= self.settings.birth_score
-        free[j] = False
-        if free.any():
-            born = self._give_birth(box[:, free], score[free], label[free], pts_s)
-            seen = np.concatenate([seen, np.ones(born, bool)])
+        if len(j) < len(score):
+            free = score >= self.settings.birth_score
+            free[j] = False
+            if np.count_nonzero(free):
+                born = self._give_birth(box[:, free], score[free], label[free], pts_s)
+                seen = np.concatenate([seen, np.ones(born, bool)])
         return self._tracks(seen, ended)
 
     def reset(self) -> Tracks:
@@ -89,12 +91,10 @@ class Tracker:
             self._table[SEEN_S] += dt_s
         elif dt_s > 0 and len(self._id):
             mean, cov = self._belief()
-            s = self.settings
             height = mean[0, 1, 1]
             kalman.predict(mean, cov, dt_s, self._noise * (height * height))
-            unseen = self._table[MISSES] > 0
-            if unseen.any():
-                mean[1, 1, :, unseen] *= math.exp(-dt_s / s.growth_memory_s)
+            fading = 1 - math.exp(-dt_s / self.settings.growth_memory_s)
+            mean[1, 1] *= 1 - fading * (self._table[MISSES] > 0)
             np.maximum(mean[0, 1], 1.0, out=mean[0, 1])  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
@@ -116,17 +116,23 @@ class Tracker:
 
     def _accept(self, detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The usable detections: box f64 (4, M) as x1, y1, x2, y2, score (M,), label (M,)."""
-        box = detections.xyxy.T.astype(np.float64)
-        sound = (box[2] > box[0]) & (box[3] > box[1]) & (np.abs(box).max(axis=0) < 1e6)  # false for NaN and infinity
-        keep = sound & (detections.score >= self.settings.weak_score)
-        self.rejected += int(np.count_nonzero(~sound))
-        box, score, label = (
-            box[:, keep],
-            detections.score[keep].astype(np.float64),
-            detections.label[keep].astype(np.intp),
-        )
-        keep = ~association.redundant(box, score, label, self.settings.confident_score, self.settings.double_iou)
-        box, score, label = box[:, keep], score[keep], label[keep]
+        s = self.settings
+        box, score = detections.xyxy.T.astype(np.float64), detections.score.astype(np.float64)
+        label = detections.label.astype(np.intp)
+        sides = box[2:] - box[:2]
+        if not len(score):
+            return box, score, label
+        # Comparisons are written so that NaN and infinity fail them.
+        if not (sides.min() > 0 and box.min() > -LIMIT and box.max() < LIMIT):
+            sound = (sides > 0).all(axis=0) & (np.abs(box) < LIMIT).all(axis=0)
+            self.rejected += int(np.count_nonzero(~sound))
+            box, score, label = box[:, sound], score[sound], label[sound]
+        strong = score >= s.weak_score
+        if np.count_nonzero(strong) < len(strong):
+            box, score, label = box.compress(strong, axis=1), score.compress(strong), label.compress(strong)
+        spare = association.redundant(box, score, label, s.confident_score, s.double_iou)
+        if len(spare):
+            box, score, label = np.delete(box, spare, axis=1), np.delete(score, spare), np.delete(label, spare)
         return box, score, label
 
     def _associate(self, box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,55 +142,64 @@ class Tracker:
         if not len(self._id) or not len(score):
             return none, none
         mean, cov = self._belief()
-        place, half = mean[0, 0], mean[0, 1] / 2
-        corner = np.concatenate([place - half, place + half])
         buffer = np.minimum(s.buffer_sigmas * np.sqrt(cov[0, 0]), s.buffer_limit * mean[0, 1, 1])
-        i, j = association.near_pairs(corner, 2 * buffer, box)
-        worth = association.buffered_iou(corner[:, i], box[:, j], buffer[i], s.shape) - s.gate
+        reach = mean[0, 1] / 2 + buffer
+        corner = np.concatenate([mean[0, 0] - reach, mean[0, 0] + reach])
+        # boxes touch when the track's grows by twice its buffer, or both by it
+        i, j = association.near_pairs(corner + np.array([[-1], [-1], [1], [1]]) * buffer, box)
+        worth = association.likeness(corner.take(i, axis=1), box.take(j, axis=1), buffer.take(i), s.shape)
+        worth -= s.gate
         if s.class_aware:
-            worth -= association.flicker_cost(t[VOTES].argmax(axis=0)[i], label[j])
-        possible = worth > 0
-        i, j, worth = i[possible], j[possible], worth[possible]
-        worth = self._favour_momentum(i, j, worth, box)
-        weak, steady = (score < s.confident_score)[j], t[CONFIRMED, i] > 0
+            worth -= association.flicker_cost(t[LABEL].astype(np.intp).take(i), label.take(j))
+        possible = (worth > 0).nonzero()[0]
+        i, j, worth = i.take(possible), j.take(possible), worth.take(possible)
+        weak = (score < s.confident_score).take(j)
+        often = association.contested(i, j)
+        if not np.count_nonzero(often):
+            won = (~weak | (worth > s.weak_gate - s.gate)).nonzero()[0]
+            return self._recover(i.take(won), j.take(won), box, score, label)
+        rival = often.nonzero()[0]
+        worth[rival] = self._favour_momentum(i.take(rival), j.take(rival), worth.take(rival), box)
         likely = ~weak | (worth > s.weak_gate - s.gate)
+        steady = t[CONFIRMED].take(i) > 0
         won = association.cascade(i, j, worth, (steady & ~weak, steady & likely, likely))
-        return self._recover(i[won], j[won], box, score, label)
+        return self._recover(i.take(won), j.take(won), box, score, label)
 
     def _favour_momentum(self, i: np.ndarray, j: np.ndarray, worth: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Where tracks compete for a detection, take from those it would make turn."""
-        at = association.contested(i, j) if self.settings.momentum and len(i) else i[:0]
-        if not len(at):
+        if not self.settings.momentum:
             return worth
-        i, j = i[at], j[at]
-        mean, cov = self._belief()
-        velocity = mean[1, 0][:, i]
-        step = (box[:2, j] + box[2:, j]) / 2 - self._table[SEEN_BOX][:2, i]
+        rows = self._table.take(i, axis=1)
+        velocity, height = rows[MEAN][4:6], rows[3]
+        found = box.take(j, axis=1)
+        step = (found[:2] + found[2:]) / 2 - rows[SEEN_BOX][:2]
         speed2, step2 = (velocity**2).sum(axis=0), (step**2).sum(axis=0)
-        known = speed2 / (speed2 + 2 * cov[2, 0, i])  # a velocity that is mostly noise says nothing
-        moved = step2 / (step2 + (0.3 * mean[0, 1, 1, i]) ** 2)  # nor does a step within the jitter of the box
+        known = speed2 / (speed2 + 2 * rows[COV][4])  # a velocity that is mostly noise says nothing
+        moved = step2 / (step2 + (0.3 * height) ** 2)  # nor does a step within the jitter of the box
         cosine = (velocity * step).sum(axis=0) / np.sqrt(speed2 * step2 + 1e-12)
-        worth[at] = np.maximum(worth[at] - self.settings.momentum * known * moved * (1 - cosine) / 2, 1e-6)
-        return worth
+        turned: np.ndarray = np.maximum(worth - self.settings.momentum * known * moved * (1 - cosine) / 2, 1e-6)
+        return turned
 
     def _recover(
         self, i: np.ndarray, j: np.ndarray, box: np.ndarray, score: np.ndarray, label: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add pairs of lost tracks, at the place where they were last seen, with confident detections that are left."""
         s, t = self.settings, self._table
+        if not s.recover or len(i) == len(self._id) or len(j) == len(score):
+            return i, j
         lost = t[MISSES] > 0
         lost[i] = False
         free = score >= s.confident_score
         free[j] = False
-        if not (s.recover and lost.any() and free.any()):
+        if not (np.count_nonzero(lost) and np.count_nonzero(free)):
             return i, j
         tracks, found = np.flatnonzero(lost), np.flatnonzero(free)
         seen, spare = t[SEEN_BOX][:, tracks], box[:, found]
         corner = np.concatenate([seen[:2] - seen[2:] / 2, seen[:2] + seen[2:] / 2])
-        a, b = association.near_pairs(corner, np.zeros(len(tracks)), spare)
-        worth = association.buffered_iou(corner[:, a], spare[:, b], np.zeros(len(a))) - max(s.gate, s.weak_gate)
+        a, b = association.near_pairs(corner, spare)
+        worth = association.likeness(corner[:, a], spare[:, b], 0.0, 0.0) - max(s.gate, s.weak_gate)
         if s.class_aware:
-            worth -= association.flicker_cost(self._label()[tracks[a]], label[found[b]])
+            worth -= association.flicker_cost(t[LABEL].astype(np.intp)[tracks[a]], label[found[b]])
         possible = worth > 0
         a, b = a[possible], b[possible]
         won = association.assign(a, b, worth[possible])
@@ -196,29 +211,37 @@ class Tracker:
         t[MISSES] += 1
         if not len(i):
             return
-        rows = t[:, i]
+        rows = t.take(i, axis=1)
         mean, cov = rows[MEAN].reshape(2, 2, 2, -1), rows[COV].reshape(3, 2, -1)
         size = box[2:] - box[:2]
         observed = np.array([box[:2] + size / 2, size])
-        variance = (s.box_noise * mean[0, 1, 1]) ** 2
-        mean, cov = kalman.update(mean, cov, observed, variance)
-        gap = rows[MISSES] > 1
-        if s.reupdate and gap.any():
-            gap_s = np.maximum(pts_s - rows[SEEN_S, gap], 1e-3)
-            velocity = (observed[:, :, gap] - rows[SEEN_BOX].reshape(2, 2, -1)[:, :, gap]) / gap_s
-            mean[..., gap], cov[..., gap] = kalman.steer(
-                mean[..., gap], cov[..., gap], velocity, 2 * variance[gap] / gap_s**2
-            )
-        rows[MEAN], rows[COV] = mean.reshape(8, -1), cov.reshape(6, -1)
+        deviation = s.box_noise * mean[0, 1, 1]
+        variance = deviation * deviation
+        kalman.update(mean, cov, observed, variance)
+        if s.reupdate:
+            gap = (rows[MISSES] > 1).nonzero()[0]
+            if len(gap):
+                self._correct(rows, gap, observed[:, :, gap], variance[gap], pts_s)
         rows[SEEN_BOX] = observed.reshape(4, -1)
-        rows[VOTES][label, np.arange(len(i))] += score
+        votes = rows[VOTES]
+        votes[label, np.arange(len(i))] += score
+        rows[LABEL] = votes.argmax(axis=0)
         rows[SEEN_S], rows[SCORE], rows[MISSES] = pts_s, score, 0
-        rows[EVIDENCE] += np.where(score >= s.confident_score, score, 0.0)
+        rows[EVIDENCE] += score * (score >= s.confident_score)
         rows[HITS] += 1
-        rows[CONFIRMED] = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence) | (
-            rows[CONFIRMED] > 0
-        )
+        sure = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence)
+        np.maximum(rows[CONFIRMED], sure, out=rows[CONFIRMED])
         t[:, i] = rows
+
+    @staticmethod
+    def _correct(rows: np.ndarray, gap: np.ndarray, observed: np.ndarray, variance: np.ndarray, pts_s: float) -> None:
+        """After a gap, steer the columns `gap` of rows by the straight path between their observations."""
+        late = rows.take(gap, axis=1)
+        gap_s = np.maximum(pts_s - late[SEEN_S], 1e-3)
+        velocity = (observed - late[SEEN_BOX].reshape(2, 2, -1)) / gap_s
+        mean, cov = late[MEAN].reshape(2, 2, 2, -1), late[COV].reshape(3, 2, -1)
+        kalman.steer(mean, cov, velocity, 2 * variance / gap_s**2)
+        rows[:, gap] = late
 
     def _give_birth(self, box: np.ndarray, score: np.ndarray, label: np.ndarray, pts_s: float) -> int:
         """Begin tracks on unclaimed detections that are no second box of a seen road user; how many were born."""
@@ -228,7 +251,7 @@ class Tracker:
         seen = self._table[MISSES] == 0
         mean = self._belief()[0][0][..., seen]
         others = np.concatenate([np.concatenate([mean[0] - mean[1] / 2, mean[0] + mean[1] / 2]), box], axis=1)
-        labels = np.concatenate([self._label()[seen], label])
+        labels = np.concatenate([self._table[LABEL, seen].astype(np.intp), label])
         i, j = association.doubles(box, label, others, labels, s.duplicate_iou)
         newborn = j - (len(labels) - len(label))
         keep = np.ones(len(label), bool)
@@ -243,7 +266,7 @@ class Tracker:
         rows = np.zeros((ROWS, n))
         rows[MEAN], rows[COV], rows[SEEN_BOX] = mean.reshape(8, n), cov.reshape(6, n), observed.reshape(4, n)
         rows[VOTES][label, np.arange(n)] = score
-        rows[SEEN_S], rows[SCORE], rows[EVIDENCE], rows[HITS] = pts_s, score, score, 1
+        rows[SEEN_S], rows[SCORE], rows[EVIDENCE], rows[HITS], rows[LABEL] = pts_s, score, score, 1, label
         rows[CONFIRMED] = (s.confirm_hits <= 1) & (score >= s.confirm_evidence)
         self._table = np.concatenate([self._table, rows], axis=1)
         self._id = np.concatenate([self._id, np.arange(self._next_id, self._next_id + n)])
@@ -254,19 +277,19 @@ class Tracker:
         """Mean and covariance of every track as views into the table, shaped as kalman wants them."""
         return self._table[MEAN].reshape(2, 2, 2, -1), self._table[COV].reshape(3, 2, -1)
 
-    def _label(self) -> np.ndarray:
-        return self._table[VOTES].argmax(axis=0)
-
     def _tracks(self, seen: np.ndarray, ended: np.ndarray) -> Tracks:
-        mean = self._belief()[0]
-        half = mean[0, 1] / 2
+        t = self._table
+        half = t[2:4] / 2
+        xyxy = np.empty((len(self._id), 4), np.float32)
+        np.subtract(t[:2], half, out=xyxy.T[:2], casting="same_kind")
+        np.add(t[:2], half, out=xyxy.T[2:], casting="same_kind")
         return Tracks(
             track_id=self._id.copy(),
-            xyxy=np.concatenate([mean[0, 0] - half, mean[0, 0] + half]).T.astype(np.float32),
-            velocity=mean[1, 0].T.astype(np.float32),
-            label=self._label().astype(np.int16),
-            score=self._table[SCORE].astype(np.float32),
+            xyxy=xyxy,
+            velocity=t[4:6].T.astype(np.float32),
+            label=t[LABEL].astype(np.int16),
+            score=t[SCORE].astype(np.float32),
             observed=seen,
-            confirmed=self._table[CONFIRMED] > 0,
+            confirmed=t[CONFIRMED] > 0,
             ended=ended,
         )

@@ -43,7 +43,9 @@ def test_matches_filterpy_when_observed_with_gaps_and_uneven_time() -> None:
         seen = random.random(n) < 0.7
         box = random.uniform(20, 200, (2, 2, n))
         variance = random.uniform(0.5, 9, n)
-        mean[..., seen], cov[..., seen] = kalman.update(mean[..., seen], cov[..., seen], box[..., seen], variance[seen])
+        now = mean[..., seen], cov[..., seen]
+        kalman.update(*now, box[..., seen], variance[seen])
+        mean[..., seen], cov[..., seen] = now
         for k, filter_ in enumerate(filters):
             step(filter_, dt_s, noise[:, k])
             if seen[k]:
@@ -64,7 +66,7 @@ def test_velocity_observation_matches_filterpy() -> None:
     filter_ = oracle(box[..., 0], 4.0, np.array([400.0, 25.0]))
     step(filter_, 0.4, np.array([90.0, 9.0]))
     velocity = np.array([[[30.0], [-12.0]], [[1.0], [2.0]]])
-    mean, cov = kalman.steer(mean, cov, velocity, np.array([7.0]))
+    kalman.steer(mean, cov, velocity, np.array([7.0]))
     filter_.update(velocity.reshape(4, 1), R=np.eye(4) * 7.0, H=np.kron(np.eye(4), [[0.0, 1.0]]))
     np.testing.assert_allclose(mean.reshape(2, 4).T.ravel(), filter_.x[:, 0], atol=1e-9)
     np.testing.assert_allclose(cov[:, 1, 0], [filter_.P[6, 6], filter_.P[6, 7], filter_.P[7, 7]], atol=1e-9)
@@ -88,7 +90,7 @@ def test_covariance_stays_positive_definite(steps: list[tuple[float, bool, float
     for dt_s, seen, value, variance in steps:
         kalman.predict(mean, cov, dt_s, np.full((2, 1), 5.0))
         if seen:
-            mean, cov = kalman.update(mean, cov, np.full((2, 2, 1), value), np.array([variance]))
+            kalman.update(mean, cov, np.full((2, 2, 1), value), np.array([variance]))
     assert np.isfinite(mean).all()
     assert (cov[0] > 0).all()
     assert (cov[2] > 0).all()
