@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
-from stream.messages import EndOfStream, Message
+from stream.messages import EndOfStream, Message, lane_of
 from stream.metrics import Metrics
 from stream.stages import Stage, open_stage
 from stream.topology import WorkerPlan
@@ -17,6 +17,7 @@ class Chain:
 
     def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._epochs = {camera.name: work.epochs.get(camera.name, 0) for camera in work.cameras}
         self._names = [name for name in work.stages if name != "decode"]
         self._stages: list[Stage] = []
         with ExitStack() as opened:
@@ -25,6 +26,16 @@ class Chain:
                 opened.callback(self._stages[-1].close)
             self._opened = opened.pop_all()
         self.open_cameras = {camera.name for camera in work.cameras}
+
+    def begin(self, epochs: Mapping[str, int]) -> None:
+        """New lives of these cameras begin: messages of lives before go no further, not even those inside."""
+        self._epochs.update(epochs)
+        self.open_cameras |= epochs.keys()
+
+    def is_stale(self, message: Message) -> bool:
+        """Whether it is of a life before: a worker died since, and it will be made again."""
+        camera, epoch = lane_of(message)
+        return epoch < self._epochs[camera]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -60,9 +71,9 @@ class Chain:
         for i in range(first, len(self._stages)):
             stage = self._stages[i]
             started_s = time.perf_counter()
-            messages = [out for message in messages for out in stage.process(message)]
+            messages = [out for message in messages if not self.is_stale(message) for out in stage.process(message)]
             busy_s = time.perf_counter() - started_s
             self._metrics.count("roadtally_busy_seconds_total", busy_s, stage=self._names[i])
-        out = list(messages)
+        out = [message for message in messages if not self.is_stale(message)]
         self.open_cameras -= {message.camera for message in out if isinstance(message, EndOfStream)}
         return out

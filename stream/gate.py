@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 
 import cv2
+import msgspec
 import numpy as np
 
 from stream.scene import Line
@@ -41,6 +42,17 @@ LOOK_S = 1.0  # a pass at least so often, to stay honest
 REST_S = 0.06  # between two passes, where the road is not busy
 STIR_S = 0.25  # something counts as moving for so long
 BUSY, BUSY_MEMORY_S = 0.75, 6.0  # the share of about so many seconds in which something moves on a busy road
+
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    """For the fields see MotionGate; arrays as bytes, f32 (rows, columns)."""
+
+    last: bytes
+    noise: bytes
+    busy: float
+    seen_s: float
+    moved_s: float
+    passed_s: float
 
 
 class MotionGate:
@@ -72,6 +84,20 @@ class MotionGate:
         if needed:
             self._last, self._passed_s = cells, pts_s
         return needed
+
+    def state(self) -> bytes:
+        """Everything that `restore` needs to go on from here, as msgpack."""
+        times_s = (self._seen_s, self._moved_s, self._passed_s)
+        return msgspec.msgpack.encode(_State(self._last.tobytes(), self._noise.tobytes(), self._busy, *times_s))
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned, of a gate of the same camera."""
+        before = msgspec.msgpack.decode(state, type=_State)
+        self._last, self._noise = (
+            np.frombuffer(plane, np.float32).reshape(self._near.shape).copy() for plane in (before.last, before.noise)
+        )
+        self._busy = before.busy
+        self._seen_s, self._moved_s, self._passed_s = before.seen_s, before.moved_s, before.passed_s
 
     def _is_needed(self, moved: bool, dt_s: float) -> bool:
         now_s = self._seen_s

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 from stream.chain import Chain
 from stream.errors import RoadtallyError
 from stream.messages import InBand, Message
 from stream.metrics import Metrics
 from stream.outcome import Interrupts, Outcome, Watch
+from stream.sinks.events import STORE
 from stream.stages.decode import Decode
+from stream.store import Store
 from stream.topology import Plan
 from stream.transport.ring import SlotPool, local_slots
 
@@ -18,13 +21,16 @@ WATCH_S = 0.25
 LOOK_S = 0.1
 
 
-def run_inline(plan: Plan, watch: Watch, interrupts: Interrupts) -> Outcome:
-    """Runs to the end of all sources; errors are in the outcome, never raised."""
+def run_inline(plan: Plan, watch: Watch, interrupts: Interrupts, resumed: str = "") -> Outcome:
+    """Runs to the end of all sources; errors are in the outcome, never raised. resumed: as for run_workers."""
     outcome = Outcome()
     started_s = time.monotonic()
     try:
         with ExitStack() as resources:
-            _Inline(plan, resources, outcome).run(watch, interrupts)
+            inline = _Inline(plan, resources, outcome)
+            if resumed:
+                inline.rewind(resumed)
+            inline.run(watch, interrupts)
     except RoadtallyError as error:
         outcome.status, outcome.error = "failed", error
     outcome.wall_s = time.monotonic() - started_s
@@ -47,6 +53,15 @@ class _Inline:
         resources.callback(self._chain.close)
         outcome.open_s = time.monotonic() - started_s
         outcome.notes = [note for source in self._sources for note in source.notes] + list(self._chain.notes)
+
+    def rewind(self, reason: str) -> None:
+        """Begin with the last checkpoints instead of the beginnings."""
+        store = Store(Path(self._work.folder) / STORE)
+        try:
+            for camera, source in zip(self._work.cameras, self._sources, strict=True):
+                source.rewind(1, store.checkpoint(camera.name), reason)
+        finally:
+            store.close()
 
     def run(self, watch: Watch, interrupts: Interrupts) -> None:
         watched_s = 0.0

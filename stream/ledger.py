@@ -41,9 +41,21 @@ class Ledger:
     def end(self, end: EndOfStream) -> None:
         self._end = end
 
+    @property
+    def seen(self) -> int:
+        """Frames that have come through."""
+        return sum(self._duties.values())
+
+    def state(self) -> tuple[dict[str, int], int]:
+        """What restore() needs to go on from here: frames by duty, and the last seq."""
+        return dict(self._duties), self._last_seq
+
+    def restore(self, state: tuple[dict[str, int], int]) -> None:
+        duties, self._last_seq = state
+        self._duties, self._end = Counter(duties), None
+
     def balance(self) -> Balance:
         """The account as it stands; before the end of the stream the decoder's side is inferred from the last frame."""
-        seen = sum(self._duties.values())
         decoded = self._end.decoded if self._end else self._last_seq + 1
         skipped = dict(self._end.skipped) if self._end else {}
         return Balance(
@@ -53,6 +65,6 @@ class Ledger:
             predicted=self._duties["predict"],
             quiet=self._duties["quiet"],
             skipped=skipped,
-            in_flight=decoded - seen - sum(skipped.values()),
+            in_flight=decoded - self.seen - sum(skipped.values()),
             problems=self._end.problems if self._end else ("the stream did not end in order",),
         )

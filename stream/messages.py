@@ -1,7 +1,7 @@
 """What travels between stages: frozen structs of arrays, validated once, at construction.
 
     decode ── Decoded ──> detect ── Detected ──> track ── Counted ──> record
-       └──────── in band, in order: Clock, Gap, Notice; EndOfStream, once a camera ─────┘
+       └── in band, in order: Clock, Gap, Notice, Checkpoint, Restore; EndOfStream ─────┘
 
 Units and layouts: `xyxy` is left, top, right, bottom in pixels of the source picture; times named `_s` are
 seconds, `_ns` are nanoseconds; `label` is an index into LABELS.
@@ -231,12 +231,39 @@ class EndOfStream(msgspec.Struct, frozen=True, tag=True):
     visits: tuple[Visit, ...] = ()
 
 
+class Checkpoint(msgspec.Struct, frozen=True, tag=True):
+    """A cut through a lane: what lies before it is stored together with it, what lies after it is done again after a
+    crash. The decoder makes it; each stage that it passes adds the state that it needs to go on from here.
+
+    After Carbone et al., Lightweight Asynchronous Snapshots for Distributed Dataflows, 2015.
+    """
+
+    camera: str
+    epoch: int
+    seq: int  # of the next picture
+    states: dict[str, bytes] = {}  # by the name of the stage or sink
+
+
+class Restore(msgspec.Struct, frozen=True, tag=True):
+    """The first message of a lane's new life: go on from these states, and from nothing where there is none."""
+
+    camera: str
+    epoch: int
+    states: dict[str, bytes] = {}
+
+
 Told = Clock | Gap | Notice
 """What is told between the frames of a camera, in order with them."""
 
-InBand = Told | EndOfStream
+InBand = Told | EndOfStream | Checkpoint | Restore
 
 Message = Decoded | Detected | Counted | InBand
+
+
+def lane_of(message: Message) -> tuple[str, int]:
+    """The camera of a message, and its epoch."""
+    head = message if isinstance(message, InBand) else message.frame
+    return head.camera, head.epoch
 
 
 def _expect(name: str, array: np.ndarray, dtype: type, shape: tuple[int, ...]) -> None:

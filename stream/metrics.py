@@ -24,6 +24,8 @@ MEANING = {
     "roadtally_passed_over_total": "Pictures that were predicted, since a newer one waited for the detector.",
     "roadtally_passes_total": "Passes of the network.",
     "roadtally_position_seconds": "Time of the newest picture on the camera's clock.",
+    "roadtally_epoch": "Life of a camera's lane: how often it went back to a checkpoint.",
+    "roadtally_restarts_total": "How often a worker was started again.",
     "roadtally_reconnects_total": "How often a live camera was connected again.",
     "roadtally_skipped_total": "Pictures decoded and not looked at, by reason.",
     "roadtally_tracks": "Road users that are followed now.",

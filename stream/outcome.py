@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stream.errors import RoadtallyError
+from stream.recovery import Recovery
 
 Watch = Callable[[dict[str, float]], None]
 """Called now and then with the metrics of all workers, for progress displays and taps."""
@@ -21,6 +22,7 @@ class Outcome:
     open_s: float = 0.0  # until every worker was ready
     values: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)  # the times that a worker was started again
 
 
 class Interrupts:

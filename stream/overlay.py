@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 
 from stream.colours import CLASS_RGB
@@ -20,6 +21,15 @@ LIT_S = 0.4  # a line is lit for so long after a crossing
 CLASS_COLOURS = tuple(Colour.rgb(*rgb) for rgb in CLASS_RGB)
 LINE_COLOUR, LIT_COLOUR = Colour.rgb(255, 60, 60), WHITE
 ZONE_COLOUR, REGION_COLOUR = Colour.rgb(80, 220, 210), Colour.rgb(170, 170, 170)
+
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    """For the fields see Overlay."""
+
+    trails: dict[int, list[tuple[float, float, float]]]
+    totals: dict[str, dict[str, int]]  # line -> direction -> crossings
+    lit_until_s: dict[str, float]
+    inside: dict[str, set[str]]
 
 
 class Overlay:
@@ -63,6 +73,20 @@ class Overlay:
                 self._inside[visit.zone].add(visit.key)
             else:
                 self._inside[visit.zone].discard(visit.key)
+
+    def state(self) -> bytes:
+        """What restore() needs to go on from here."""
+        totals: dict[str, dict[str, int]] = {}
+        for (line, direction), count in self._totals.items():
+            totals.setdefault(line, {})[direction] = count
+        return msgspec.msgpack.encode(_State(self._trails, totals, self._lit_until_s, self._inside))
+
+    def restore(self, state: bytes | None) -> None:
+        """Be as when state() was called; new, where that is None."""
+        nobody: dict[str, set[str]] = {zone.name: set() for zone in self.scene.zones}
+        before = msgspec.msgpack.decode(state, type=_State) if state else _State({}, {}, {}, nobody)
+        self._trails, self._lit_until_s, self._inside = before.trails, before.lit_until_s, before.inside
+        self._totals = Counter({(line, way): n for line, by in before.totals.items() for way, n in by.items()})
 
     def _remember(self, tracks: Tracks, pts_s: float) -> None:
         step_px = TRAIL_STEP * self.scene.height

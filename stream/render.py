@@ -101,7 +101,9 @@ class Rendering:
         shaper, yuv = Shaper(info, None, True), np.empty(shapes(info, None, True)["yuv"], np.uint8)
         overlay, drawn, unseen = Overlay(self._plan.scene), 0, 0
         with ExitStack() as opened:
-            sinks = self._beside(path.parent) if span.is_whole and path.name == VIDEO else []
+            sinks: list[Sink | AnnotatedVideo] = []
+            if span.is_whole and path.name == VIDEO:
+                sinks += self._beside(path.parent)
             sinks.append(AnnotatedVideo(path, overlay, info.fps, info.matrix, began_s=began_s))
             for sink in sinks:
                 opened.callback(sink.close)

@@ -39,15 +39,21 @@ def masked(text: str) -> str:
 def with_credentials(source: str, camera: str, environ: Mapping[str, str]) -> str:
     """The address with the password of ROADTALLY_<CAMERA>_PASSWORD, and the user of ROADTALLY_<CAMERA>_USER, where
     they are set. <CAMERA> is the camera's name in capitals, with _ for every sign that is no letter or digit."""
-    prefix = f"ROADTALLY_{re.sub('[^A-Z0-9]', '_', camera.upper())}"
-    password = environ.get(f"{prefix}_PASSWORD")
+    user_name, password_name = variables_of(camera)
+    password = environ.get(password_name)
     if password is None or not is_url(source):
         return source
     address = urlsplit(source)
     old, _, host = address.netloc.rpartition("@")
-    user = environ.get(f"{prefix}_USER")
+    user = environ.get(user_name)
     user = old.partition(":")[0] if user is None else quote(user, safe="")
     return address._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def variables_of(camera: str) -> tuple[str, str]:
+    """The names of the environment variables with a camera's user and password."""
+    prefix = f"ROADTALLY_{re.sub('[^A-Z0-9]', '_', camera.upper())}"
+    return f"{prefix}_USER", f"{prefix}_PASSWORD"
 
 
 def endpoint_of(source: str) -> tuple[str, int] | None:

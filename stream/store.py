@@ -8,6 +8,8 @@ clocks     from which pts_s on which time of day holds, and who says so; none fo
 gaps       one row a time in which a camera was not seen; to_s is empty while it lasts
 ledger     one row a camera: the account of every frame
 notes      what happened besides: damage, repairs, and what was told (see messages.Notice)
+checkpoints   one row a camera: where its lane goes on after a crash, stored with all that lies before it
+sources    one row a file: how to know that it is still the same
 crossings_utc   a view: crossings with their time of day and its source
 """
 
@@ -22,7 +24,7 @@ import msgspec
 
 from stream.errors import OutputError
 from stream.ledger import Balance
-from stream.messages import Clock, Crossing, Gap, Visit
+from stream.messages import Checkpoint, Clock, Crossing, Gap, Visit
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (started_utc REAL, finished_utc REAL, version TEXT, config TEXT, status TEXT);
@@ -42,7 +44,20 @@ CREATE VIEW IF NOT EXISTS crossings_utc AS
     ON k.camera = c.camera AND k.pts_s =
         (SELECT MAX(pts_s) FROM clocks WHERE camera = c.camera AND pts_s <= MAX(c.pts_s, 0));
 CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT, pts_s REAL);
+CREATE TABLE IF NOT EXISTS checkpoints (camera TEXT PRIMARY KEY, body BLOB, rows TEXT);
+CREATE TABLE IF NOT EXISTS sources (camera TEXT PRIMARY KEY, body TEXT);
 """
+REWOUND = (
+    "crossings",
+    "visits",
+    "users",
+    "notes",
+)  # tables whose rows of after a checkpoint go when the lane goes back to it
+
+RESTART = "restart"  # the kind of the notes that say that a lane went back
+
+Rows = tuple[str, list[tuple]]
+"""A statement, and the rows that it is executed with."""
 
 Path3 = tuple[tuple[float, float, float], ...]
 
@@ -73,15 +88,26 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(SCHEMA)
-            self._waiting: list[tuple[str, list[tuple]]] = []
+            self._waiting: list[Rows] = []
+            self._sealed: tuple[int, Checkpoint] | None = None  # how much of what waits belongs to which checkpoint
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def begin_run(self, version: str, config: str) -> None:
         self._write("INSERT INTO runs VALUES (?, NULL, ?, ?, 'running')", [(time.time(), version, config)])
 
+    def resume_run(self) -> None:
+        self._write("UPDATE runs SET finished_utc = NULL, status = 'running'", [()])
+
     def end_run(self, status: str) -> None:
         self._write("UPDATE runs SET finished_utc = ?, status = ?", [(time.time(), status)])
+
+    def set_source(self, camera: str, body: bytes) -> None:
+        """body: JSON, of whoever checks that a source is still the same."""
+        self._write("INSERT OR REPLACE INTO sources VALUES (?,?)", [(camera, body)])
+
+    def sources(self) -> dict[str, bytes]:
+        return {row["camera"]: row["body"] for row in self._db.execute("SELECT * FROM sources")}
 
     def add_crossings(self, crossings: Iterable[Crossing]) -> None:
         rows = [(c.key, *msgspec.structs.astuple(c)) for c in crossings]
@@ -116,18 +142,53 @@ class Store:
 
     def commit(self) -> None:
         """Write all that waits, in one transaction."""
-        waiting, self._waiting = self._waiting, []
-        try:
-            with self._db:
-                for statement, rows in waiting:
-                    self._db.executemany(statement, rows)
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        waiting, self._waiting, self._sealed = self._waiting, [], None
+        self._execute(waiting)
+
+    def seal(self, checkpoint: Checkpoint) -> None:
+        """All that waits now belongs to this checkpoint; what is added later does not."""
+        self._sealed = len(self._waiting), checkpoint
+
+    def commit_sealed(self) -> None:
+        """Write a sealed checkpoint and all that belongs to it in one transaction; nothing where there is none."""
+        if self._sealed is None:
+            return
+        (count, checkpoint), self._sealed = self._sealed, None
+        belongs, self._waiting = self._waiting[:count], self._waiting[count:]
+        body = msgspec.msgpack.encode(checkpoint)
+        last = ", ".join(f"'{t}', (SELECT COALESCE(MAX(rowid), 0) FROM {t})" for t in REWOUND)  # noqa: S608
+        statement = f"INSERT OR REPLACE INTO checkpoints VALUES (?, ?, json_object({last}))"  # noqa: S608
+        self._execute([*belongs, (statement, [(checkpoint.camera, body)])])
+
+    def drop(self) -> None:
+        """Forget what waits."""
+        self._waiting, self._sealed = [], None
+
+    def checkpoint(self, camera: str) -> Checkpoint | None:
+        """The last one of a camera; None where there is none yet."""
+        row = self._db.execute("SELECT body FROM checkpoints WHERE camera = ?", (camera,)).fetchone()
+        return msgspec.msgpack.decode(row[0], type=Checkpoint) if row else None
+
+    def rewind(self, camera: str) -> None:
+        """Forget what happened to a camera after its last checkpoint, also what still waits; not that it went back."""
+        self.drop()
+        row = self._db.execute("SELECT rows FROM checkpoints WHERE camera = ?", (camera,)).fetchone()
+        last = msgspec.json.decode(row[0]) if row else dict.fromkeys(REWOUND, 0)
+        statements: list[Rows] = []
+        for table in REWOUND:
+            besides = f" AND kind != '{RESTART}'" if table == "notes" else ""
+            statement = f"DELETE FROM {table} WHERE camera = ? AND rowid > ?{besides}"  # noqa: S608
+            statements.append((statement, [(camera, last[table])]))
+        self._execute(statements)
+
+    def run(self) -> tuple[str, str]:
+        """The configuration of the run as JSON, and how it ended. Both empty before begin_run()."""
+        row = self._db.execute("SELECT config, status FROM runs").fetchone()
+        return (row[0], row[1]) if row else ("", "")
 
     def config(self) -> str:
         """The configuration of the run as JSON; empty before begin_run()."""
-        row = self._db.execute("SELECT config FROM runs").fetchone()
-        return str(row[0]) if row else ""
+        return self.run()[0]
 
     def crossings(self) -> list[Crossing]:
         """All crossings in order of time."""
@@ -173,6 +234,14 @@ class Store:
 
     def _write(self, statement: str, rows: list[tuple]) -> None:
         self._waiting.append((statement, rows))
+
+    def _execute(self, statements: list[Rows]) -> None:
+        try:
+            with self._db:
+                for statement, rows in statements:
+                    self._db.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def _failed(self, error: sqlite3.Error) -> OutputError:
         return OutputError(str(self._path), f"cannot be written: {error}", "is the disk full, or the folder read-only?")

@@ -7,14 +7,19 @@ import signal
 import time
 from contextlib import ExitStack
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 import msgspec
 import zmq
 
 from stream import worker
 from stream.errors import RoadtallyError, StageError
+from stream.metrics import key
 from stream.outcome import Interrupts, Outcome, Watch
-from stream.topology import Plan
+from stream.recovery import MOST, WINDOW_S, Lanes, Recovery
+from stream.sinks.events import STORE
+from stream.store import Store
+from stream.topology import Plan, WorkerPlan
 from stream.transport.control import (
     Alive,
     Assign,
@@ -25,8 +30,11 @@ from stream.transport.control import (
     Fault,
     FromWorker,
     Go,
+    Halt,
+    Halted,
     Hello,
     Ready,
+    Rewind,
 )
 from stream.transport.ring import Ring
 
@@ -37,15 +45,16 @@ LEAVE_S = 8.0  # from "leave now" to the kill
 TICK_S = 0.1
 
 
-def run_workers(plan: Plan, watch: Watch, interrupts: Interrupts) -> Outcome:
-    """Runs to the end of all sources; errors are in the outcome, never raised."""
+def run_workers(plan: Plan, watch: Watch, interrupts: Interrupts, resumed: str = "") -> Outcome:
+    """Runs to the end of all sources; errors are in the outcome, never raised. resumed: why the lanes do not begin with
+    their sources but with their checkpoints; empty: they do begin."""
     outcome = Outcome()
     started_s = time.monotonic()
     try:
         with ExitStack() as resources:
             for spec in plan.rings:
                 resources.callback(Ring.create(spec).close)
-            _Supervisor(plan, resources, outcome, started_s).run(watch, interrupts)
+            _Supervisor(plan, resources, outcome, resumed).run(watch, interrupts)
     except RoadtallyError as error:
         outcome.status, outcome.error = "failed", error
     outcome.wall_s = time.monotonic() - started_s
@@ -55,18 +64,25 @@ def run_workers(plan: Plan, watch: Watch, interrupts: Interrupts) -> Outcome:
 class _Supervisor:
     """What is wanted (the plan) against what is (processes and their words)."""
 
-    def __init__(self, plan: Plan, resources: ExitStack, outcome: Outcome, started_s: float) -> None:
-        self._plan, self._outcome, self._started_s = plan, outcome, started_s
+    def __init__(self, plan: Plan, resources: ExitStack, outcome: Outcome, resumed: str) -> None:
+        self._plan, self._outcome = plan, outcome
         context = zmq.Context()
         resources.callback(context.destroy, 500)
         self._control = ControlServer(context, plan.control)
         resources.callback(self._control.close)
         self._work = {work.name: work for work in plan.workers}
+        self._lanes = Lanes(plan.workers)
+        if resumed:
+            for work in plan.workers:
+                if work.inlet is None:
+                    self._lanes.begin_anew(work.name, resumed)
         self._ready: set[str] = set()
+        self._started_s: dict[str, float] = {}
+        self._going = False  # all were ready once
         self._done: set[str] = set()
         self._heard_s: dict[str, float] = {}
         self._values: dict[str, dict[str, float]] = {}
-        self._alive_s = time.monotonic()
+        self._alive_s = self._begun_s = time.monotonic()
         self._leave_by_s: float | None = None
         self._processes = {work.name: self._start(work.name) for work in plan.workers if not work.host}
         resources.callback(self._reap)
@@ -96,29 +112,51 @@ class _Supervisor:
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_worker_main, args=(name, self._plan.control), name=name, daemon=True)
         process.start()
+        self._started_s[name] = time.monotonic()
         return process
 
     def _hear(self, name: str, word: FromWorker) -> None:
         self._heard_s[name] = time.monotonic()
         if isinstance(word, Hello) and name in self._work:
-            self._control.send(name, Assign(msgspec.msgpack.encode(self._work[name])))
+            work = msgspec.structs.replace(self._work[name], epochs=self._lanes.epochs_of(name))
+            self._control.send(name, Assign(msgspec.msgpack.encode(work)))
         elif isinstance(word, Ready):
             self._outcome.notes += word.notes
             self._ready.add(name)
-            if self._ready == set(self._work):
-                self._outcome.open_s = time.monotonic() - self._started_s
-                self._tell(Go())
+            self._go(name)
+        elif isinstance(word, Halted):
+            self._lanes.halted(name, word.epochs)
+            self._rewind()
         elif isinstance(word, Beat | Done):
             self._values[name] = word.values
+            self._note_recovered()
             if isinstance(word, Done):
                 self._done.add(name)
+                if self._lanes.awaits(name):  # it finished before it heard that its lanes begin anew
+                    self._begin_anew(name, self._outcome.recoveries[-1].reason)
         elif isinstance(word, Fault):
             self._done.add(name)
             self._fail(word.error())
 
+    def _go(self, name: str) -> None:
+        """All begin together; one that was started again begins when it is ready, and first says that it holds
+        nothing of the life before."""
+        if self._going:
+            names = [name]
+        elif self._ready == set(self._work):
+            self._going, names = True, list(self._work)
+            self._outcome.open_s = time.monotonic() - self._begun_s
+        else:
+            return
+        for ready in names:
+            self._control.send(ready, Go())
+            if self._lanes.awaits(ready):
+                self._control.send(ready, Halt(self._lanes.epochs_of(ready)))
+            if self._outcome.status == "interrupted":
+                self._control.send(ready, Drain())
+
     def _check(self) -> None:
         """Whether every worker that should live does, and moves."""
-        now_s = time.monotonic()
         for name, work in self._work.items():
             if name in self._done:
                 continue
@@ -126,20 +164,78 @@ class _Supervisor:
             if process is not None and process.exitcode is not None:
                 self._hear_last_words()
                 if name not in self._done:
-                    self._done.add(name)
-                    self._fail(
-                        StageError(f"stage {name}", _died(process.exitcode), "its files are closed; run it again")
-                    )
+                    self._restart(name, _died(process.exitcode))
                 return
             limit_s = STALL_S if name in self._ready else (REMOTE_S if work.host else OPEN_S)
-            silent_s = now_s - self._heard_s.get(name, self._started_s)
-            if silent_s > limit_s:
-                self._done.add(name)
-                fix = (
-                    f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
-                )
-                self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
+            heard_s = max(self._heard_s.get(name, self._begun_s), self._started_s.get(name, self._begun_s))
+            if time.monotonic() - heard_s > limit_s:
+                self._miss(name, work, process, limit_s)
                 return
+
+    def _miss(self, name: str, work: WorkerPlan, process: SpawnProcess | None, limit_s: float) -> None:
+        """A worker is silent: one at work is stuck, and is started again; one that never came is an error."""
+        if process is not None and name in self._ready:
+            process.kill()
+            process.join()
+            self._restart(name, f"was stuck: nothing heard for {limit_s:.0f} s")
+            return
+        self._done.add(name)
+        fix = f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
+        self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
+
+    def _restart(self, name: str, why: str) -> None:
+        """A worker died. Its lanes go back to their last checkpoints."""
+        last = self._plan.workers[-1].name
+        if name != last and last in self._done:  # all that it ever did has been recorded
+            self._done.add(name)
+        elif not self._lanes.may_start_again(name, time.monotonic()):
+            self._done.add(name)
+            often = f"{why}; it was started again {MOST} times within {WINDOW_S:.0f} s"
+            self._fail(StageError(f"stage {name}", often, "what was counted is kept; `run --resume` goes on"))
+        elif not self._going:
+            self._start_again(name)
+        else:
+            self._begin_anew(name, f"stage {name} {why}")
+
+    def _begin_anew(self, name: str, reason: str) -> None:
+        concerned = self._lanes.begin_anew(name, reason, self._done)
+        self._outcome.recoveries.append(Recovery(name, reason, time.time(), self._lanes.epochs_of(name)))
+        for other in concerned:
+            if other == name or other in self._done:
+                self._start_again(other)
+            elif other in self._ready:
+                self._control.send(other, Halt(self._lanes.epochs_of(other)))
+
+    def _start_again(self, name: str) -> None:
+        self._processes[name].join()
+        self._processes[name].close()
+        self._done.discard(name)
+        self._ready.discard(name)
+        self._processes[name] = self._start(name)
+
+    def _rewind(self) -> None:
+        """Begin the new lives of lanes whose workers hold nothing of the old ones."""
+        due = self._lanes.due()
+        if not due:
+            return
+        store = Store(Path(self._plan.folder) / STORE)
+        try:
+            for work in self._plan.workers:
+                for camera in (c.name for c in work.cameras if work.inlet is None and c.name in due):
+                    epoch, checkpoint = self._lanes.epochs[camera], store.checkpoint(camera)
+                    self._control.send(work.name, Rewind(camera, epoch, due[camera], checkpoint))
+        finally:
+            store.close()
+
+    def _note_recovered(self) -> None:
+        """Which lanes have recorded a picture of their new life."""
+        if not self._outcome.recoveries or self._outcome.recoveries[-1].recovery_s is not None:
+            return
+        values = self._merged()
+        for recovery in self._outcome.recoveries:
+            lives = [values.get(key("roadtally_epoch", camera=c), 0) >= e for c, e in recovery.epochs.items()]
+            if recovery.recovery_s is None and all(lives):
+                recovery.recovery_s = time.time() - recovery.died_utc
 
     def _hear_last_words(self) -> None:
         while (heard := self._control.receive(TICK_S)) is not None:
@@ -166,7 +262,7 @@ class _Supervisor:
             self._alive_s = time.monotonic()
             self._tell(Alive())
 
-    def _tell(self, word: Go | Alive | Drain) -> None:
+    def _tell(self, word: Alive | Drain) -> None:
         for name in self._heard_s:
             if name not in self._done:
                 self._control.send(name, word)
@@ -175,6 +271,9 @@ class _Supervisor:
         merged: dict[str, float] = {}
         for values in self._values.values():
             merged.update(values)
+        for recovery in self._outcome.recoveries:
+            name = key("roadtally_restarts_total", worker=recovery.worker)
+            merged[name] = merged.get(name, 0) + 1
         return merged
 
     def _reap(self) -> None:
@@ -189,6 +288,7 @@ class _Supervisor:
 
 
 def _worker_main(name: str, control: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor's to handle, also when sent to the whole group
     raise SystemExit(worker.main(name, control))
 
 

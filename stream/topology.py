@@ -38,6 +38,7 @@ class WorkerPlan(msgspec.Struct, frozen=True):
     counting: dict[str, Any]
     folder: str
     host: str = ""  # another host, where a person starts it
+    epochs: dict[str, int] = {}  # camera -> its life now; 0 where it stands not here. A later life begins with a rewind
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -5,8 +5,8 @@
     gap               no row; the metadata `gap` of the batch holds the Gap
     last batch        no row; its metadata `end` holds the EndOfStream; absent after a kill
 
-A stream that was cut off is read up to its last whole batch. A recorder that was started again goes on in a file of
-its own ("trajectories.2.arrow"), since its tracks begin anew.
+A stream that was cut off is read up to its last whole batch. Runs of before had a file of its own for a recorder that
+was started again ("trajectories.2.arrow"), since its tracks began anew; now it goes on behind its last checkpoint.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from stream.stretch import Stretch
 TRAJECTORIES = "trajectories.arrow"
 DUTIES: tuple[Duty, ...] = get_args(Duty)
 END, GAP = b"end", b"gap"
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 STRETCH_ROWS = 20_000  # some minutes of traffic: long enough for speed, and a few MiB
 
 _TRACK = pa.struct(
@@ -75,6 +76,25 @@ def batch_of(schema: pa.Schema, frames: Sequence[Frame], tracks: Sequence[Tracks
     columns.append(pa.ListArray.from_arrays(_offsets([len(t) for t in tracks]), structs))
     columns.append(pa.ListArray.from_arrays(_offsets([len(t.ended) for t in tracks]), pa.array(flat("ended"))))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def header_of(schema: pa.Schema) -> bytes:
+    """How a stream begins."""
+    return _stream(schema, None)[: -len(END_OF_STREAM)]
+
+
+def encode_batch(batch: pa.RecordBatch, metadata: dict[bytes, bytes] | None = None) -> bytes:
+    """A batch as it stands in a stream: written behind the header and other batches, by whoever goes on with it."""
+    return _stream(batch.schema, batch, metadata)[len(header_of(batch.schema)) : -len(END_OF_STREAM)]
+
+
+def _stream(schema: pa.Schema, batch: pa.RecordBatch | None, metadata: dict[bytes, bytes] | None = None) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        if batch is not None:
+            writer.write_batch(batch, custom_metadata=metadata)
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def _offsets(lengths: list[int]) -> pa.Array:

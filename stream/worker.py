@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -14,11 +15,24 @@ import zmq
 
 from stream.chain import Chain
 from stream.errors import RoadtallyError, StageError
-from stream.messages import InBand, Message
+from stream.messages import InBand, Message, lane_of
 from stream.metrics import Metrics
 from stream.stages.decode import Decode
 from stream.topology import WorkerPlan
-from stream.transport.control import Assign, Beat, ControlClient, Done, Drain, Fault, Go, Hello, Ready
+from stream.transport.control import (
+    Assign,
+    Beat,
+    ControlClient,
+    Done,
+    Drain,
+    Fault,
+    Go,
+    Halt,
+    Halted,
+    Hello,
+    Ready,
+    Rewind,
+)
 from stream.transport.edge import LOOK_MS, CreditInlet, CreditOutlet, Inlet, Outlet
 from stream.transport.ring import Ring, SlotPool, local_slots
 
@@ -26,6 +40,10 @@ BEAT_S = 0.25
 SILENCE_S = 15.0  # without a word from the supervisor a worker leaves
 ASSIGN_S = 60.0
 GO_S = 180.0  # the slowest model load of any other worker
+
+
+HasParent = Callable[[], bool]
+"""Whether the process that started this one still lives."""
 
 
 class Intake(Protocol):
@@ -38,6 +56,12 @@ class Intake(Protocol):
         ...
 
     def stop(self) -> None: ...
+
+    def halt(self) -> None:
+        """Give nothing more of the lives that were, until they are begun anew."""
+        ...
+
+    def rewind(self, word: Rewind) -> None: ...
 
 
 class InletIntake:
@@ -62,6 +86,12 @@ class InletIntake:
     def stop(self) -> None:
         """Nothing to do: the decoders end their streams, and the ends arrive in band."""
 
+    def halt(self) -> None:
+        """Nothing to do: the inlet passes over what is stale."""
+
+    def rewind(self, word: Rewind) -> None:
+        """Nothing to do: only decoders are told."""
+
 
 class DecodeIntake:
     """Pictures of this worker's own cameras."""
@@ -78,12 +108,25 @@ class DecodeIntake:
     def stop(self) -> None:
         self._decode.stop()
 
+    def halt(self) -> None:
+        self._decode.halt()
+
+    def rewind(self, word: Rewind) -> None:
+        self._decode.rewind(word.epoch, word.checkpoint, word.reason)
+
 
 class Worker:
     """One worker, from its plan: owns its sockets, rings and stages, and frees them."""
 
-    def __init__(self, work: WorkerPlan, control: ControlClient, context: zmq.Context, resources: ExitStack) -> None:
-        self._work, self._control = work, control
+    def __init__(
+        self,
+        work: WorkerPlan,
+        control: ControlClient,
+        context: zmq.Context,
+        resources: ExitStack,
+        has_parent: HasParent = lambda: True,
+    ) -> None:
+        self._work, self._control, self._has_parent = work, control, has_parent
         self._metrics = Metrics()
         self._draining = self._aborted = False
         self._heard_s = self._beat_s = time.monotonic()
@@ -102,16 +145,17 @@ class Worker:
         for outlet in unique.values():
             resources.callback(outlet.close)
         self._outlets = {name: unique[address] for name, address in work.outlets.items()}
-        self.notes: tuple[str, ...] = ()
-        self._intake = self._open_intake(context, rings, resources)
         self._chain = Chain(work, self._metrics)
         resources.callback(self._chain.close)
-        self.notes += self._chain.notes
+        self.notes = self._chain.notes
+        self._intake = self._open_intake(context, rings, resources)
+        if work.inlet is None and any(work.epochs.values()):
+            self._intake.halt()
 
     def _open_intake(self, context: zmq.Context, rings: dict[str, Ring], resources: ExitStack) -> Intake:
         work = self._work
         if work.inlet is not None:
-            inlet = Inlet(context, work.inlet, rings)
+            inlet = Inlet(context, work.inlet, rings, self._chain.is_stale)
             resources.callback(inlet.close)
             return InletIntake(inlet, self._control)
         camera = work.cameras[0]
@@ -148,19 +192,16 @@ class Worker:
 
     def _pass_on(self, messages: list[Message]) -> None:
         for message in messages:
-            if isinstance(message, InBand):
-                if self._outlets:
-                    self._outlets[message.camera].send(message, self._stopped)
+            camera, epoch = lane_of(message)
+            if self._outlets and not self._outlets[camera].send(message, partial(self._is_in_vain, message)):
                 continue
-            frame = message.frame
-            if self._outlets and not self._outlets[frame.camera].send(message, self._stopped):
-                return
-            if frame.camera in self._release:
-                self._release[frame.camera](frame.epoch, frame.slot)
+            if camera in self._release and not isinstance(message, InBand):
+                self._release[camera](epoch, message.frame.slot)
 
-    def _stopped(self) -> bool:
+    def _is_in_vain(self, message: Message) -> bool:
+        """Whether there is no use any more in sending it."""
         self._look()
-        return self._aborted
+        return self._aborted or self._chain.is_stale(message)
 
     def _look(self) -> None:
         """Hear the supervisor, and let it hear this worker."""
@@ -171,10 +212,20 @@ class Worker:
                 if not self._draining:
                     self._draining = True
                     self._intake.stop()
+            elif isinstance(word, Halt):
+                self._chain.begin(word.epochs)
+                self._intake.halt()
+                self._control.send(Halted(word.epochs))
+            elif isinstance(word, Rewind):
+                self._intake.rewind(word)
+                if self._draining:
+                    self._intake.stop()
         now_s = time.monotonic()
         if now_s - self._beat_s > BEAT_S:
             self._beat_s = now_s
             self._control.send(Beat(self.values()))
+        if not self._has_parent():
+            raise StageError(self._work.name, "the supervisor is gone")
         if now_s - self._heard_s > SILENCE_S:
             raise StageError(self._work.name, f"nothing heard from the supervisor for {SILENCE_S:.0f} s")
 
@@ -199,12 +250,13 @@ def main(name: str, control_address: str) -> int:
         context.destroy(linger=2000)  # closes what an error left open: term() would wait for it without end
 
 
-def _serve(control: ControlClient, context: zmq.Context, has_parent: Callable[[], bool]) -> int:
+def _serve(control: ControlClient, context: zmq.Context, has_parent: HasParent) -> int:
     assigned = _await(control, Assign, ASSIGN_S, has_parent)
     if assigned is None:
         return StageError.exit_code
     with ExitStack() as resources:
-        worker = Worker(msgspec.msgpack.decode(assigned.work, type=WorkerPlan), control, context, resources)
+        work = msgspec.msgpack.decode(assigned.work, type=WorkerPlan)
+        worker = Worker(work, control, context, resources, has_parent)
         control.send(Ready(worker.notes))
         if _await(control, Go, GO_S, has_parent) is None:
             return 0
@@ -214,7 +266,7 @@ def _serve(control: ControlClient, context: zmq.Context, has_parent: Callable[[]
     return 0
 
 
-def _await(control: ControlClient, kind: type, timeout_s: float, has_parent: Callable[[], bool]):  # type: ignore[no-untyped-def]
+def _await(control: ControlClient, kind: type, timeout_s: float, has_parent: HasParent):  # type: ignore[no-untyped-def]
     """The word that must come next; None when told to leave instead. Raises StageError after the deadline."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s and has_parent():

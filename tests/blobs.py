@@ -71,6 +71,12 @@ class SlowBlobDetector(BlobDetector):
     pause_s = 0.05
 
 
+class SteadyBlobDetector(BlobDetector):
+    """The same, at about 60 pictures a second, so that there is time to disturb it."""
+
+    pause_s = 0.015
+
+
 class FailingDetector(BlobDetector):
     """Finds its model damaged."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stream.cameras import CameraPlan
 from stream.messages import Counted, EndOfStream, Told
@@ -15,7 +15,7 @@ SINKS = {
     "trajectories": "stream.sinks.trajectories:Trajectories",
     "background": "stream.sinks.background:Background",
     "strips": "stream.sinks.strips:AuditStrips",
-    "video": "stream.sinks.video:AnnotatedVideo",
+    "video": "stream.sinks.recording:Recording",
     "segments": "stream.sinks.segments:Segments",
     "clips": "stream.sinks.event_clips:EventClips",
 }
@@ -37,6 +37,21 @@ class Sink(Protocol):
     def end(self, end: EndOfStream) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Durable(Protocol):
+    """A sink that can go back to a checkpoint, so that a crash leaves no trace in what it wrote. Others go on from
+    where they are, or begin anew. A durable one opens what was written before and goes on behind it."""
+
+    def state(self) -> bytes:
+        """What restore() needs to go on from here. What was taken so far is in the hands of the system: a kill costs
+        nothing of it."""
+        ...
+
+    def restore(self, state: bytes | None) -> None:
+        """Forget what was taken after state(); everything, where that is None."""
+        ...
 
 
 def open_sink(name: str, camera: CameraPlan, run_folder: Path) -> Sink:

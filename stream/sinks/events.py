@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from stream.cameras import CameraPlan
 from stream.ledger import Ledger
-from stream.messages import LABELS, Clock, Counted, EndOfStream, Notice, Told, Tracks
+from stream.messages import LABELS, Checkpoint, Clock, Counted, EndOfStream, Notice, Told, Tracks
 from stream.store import RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
 STORE = "events.sqlite"
 
 
-class _Life:
+class _Life(msgspec.Struct, array_like=True):
     """A confirmed track while it lives."""
 
-    __slots__ = ("label", "last_pts_s", "path")
+    path: list[tuple[float, float, float]]  # pts_s, x, y
+    last_pts_s: float
+    label: int = 0
 
-    def __init__(self, pts_s: float, x: float, y: float) -> None:
-        self.path = [(pts_s, x, y)]
-        self.last_pts_s, self.label = pts_s, 0
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    ledger: tuple[dict[str, int], int]
+    lives: dict[int, _Life]
 
 
 class Events:
-    """The event log of one camera."""
+    """The event log of one camera. What happened since the last checkpoint waits: it is stored with the next one."""
 
     def __init__(self, camera: CameraPlan, store: Store) -> None:
         self._camera, self._store = camera.name, store
         self._ledger = Ledger(camera.name)
         self._lives: dict[int, _Life] = {}
+        self._ended = False
         self._step_px = PATH_STEP * camera.scene.width
 
     @classmethod
@@ -46,9 +51,31 @@ class Events:
         if counted.visits:
             self._store.set_visits(counted.visits)
 
+    @property
+    def seen(self) -> int:
+        """Frames so far."""
+        return self._ledger.seen
+
     def flush(self) -> None:
+        """Nothing to do: checkpoints come often enough."""
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(_State(self._ledger.state(), self._lives))
+
+    def restore(self, state: bytes | None) -> None:
+        self._store.rewind(self._camera)
+        before = msgspec.msgpack.decode(state, type=_State) if state else _State(({}, -1), {})
+        self._ledger.restore(before.ledger)
+        self._lives, self._ended = before.lives, False
+
+    def seal(self, checkpoint: Checkpoint) -> None:
+        """What was taken so far belongs to this checkpoint."""
         self._store.set_balance(self._ledger.balance())
-        self._store.commit()
+        self._store.seal(checkpoint)
+
+    def commit(self) -> None:
+        """Store a sealed checkpoint with what belongs to it."""
+        self._store.commit_sealed()
 
     def hear(self, told: Told) -> None:
         if isinstance(told, Clock):
@@ -71,11 +98,18 @@ class Events:
             self._store.note(self._camera, "damage", problem)
         for repair in end.repairs:
             self._store.note(self._camera, "repair", repair)
-
-    def close(self) -> None:
         for track_id in list(self._lives):
             self._end_user(track_id)
-        self.flush()
+        self._store.set_balance(self._ledger.balance())
+        self._store.commit_sealed()
+        self._store.commit()
+        self._ended = True
+
+    def close(self) -> None:
+        """A stream that did not end can be gone on with: what came after its last checkpoint is then done again."""
+        if not self._ended:
+            self._store.drop()
+            self._store.set_balance(self._ledger.balance())
         self._store.close()
 
     def _follow(self, pts_s: float, tracks: Tracks) -> None:
@@ -86,7 +120,7 @@ class Events:
             track_id = int(tracks.track_id[row])
             life = self._lives.get(track_id)
             if life is None:
-                life = self._lives[track_id] = _Life(pts_s, x, y)
+                life = self._lives[track_id] = _Life([(pts_s, x, y)], pts_s)
             elif abs(x - life.path[-1][1]) + abs(y - life.path[-1][2]) > self._step_px:
                 life.path.append((pts_s, x, y))
             life.last_pts_s, life.label = pts_s, int(tracks.label[row])

@@ -35,6 +35,13 @@ class Segments:
         self._video.write(counted)
         self._shelf.sync(self._video.path)
 
+    def state(self) -> bytes:
+        return self._overlay.state()
+
+    def restore(self, state: bytes | None) -> None:
+        """A camera has gone on: its recording stays as it is, only what it shows is put right."""
+        self._overlay.restore(state)
+
     def flush(self) -> None:
         """Nothing to do: write() brings it to the disk soon enough."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TextIO
 
@@ -20,7 +21,7 @@ class TrackFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file: TextIO = path.open("w", encoding="ascii")
+            self._file: TextIO = path.open("a", encoding="ascii")
         except OSError as error:
             raise self._failed(error) from error
 
@@ -46,6 +47,17 @@ class TrackFile:
     def flush(self) -> None:
         try:
             self._file.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def state(self) -> bytes:
+        self.flush()
+        return str(self._path.stat().st_size).encode()
+
+    def restore(self, state: bytes | None) -> None:
+        self.flush()
+        try:
+            os.truncate(self._path, min(int(state or b"0"), self._path.stat().st_size))
         except OSError as error:
             raise self._failed(error) from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
@@ -10,13 +12,13 @@ import pyarrow as pa
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, EndOfStream, Frame, Gap, Told, Tracks
-from stream.trajectories import END, GAP, TRAJECTORIES, batch_of, schema_of
+from stream.trajectories import END, END_OF_STREAM, GAP, TRAJECTORIES, batch_of, encode_batch, header_of, schema_of
 
 BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nobody call flush()
 
 
 class Trajectories:
-    """Appends every frame and all its tracks. Only ever appends, so a kill costs no more than the last batch."""
+    """Appends every frame and all its tracks. Only ever appends, so that a kill costs no more than the last batch."""
 
     def __init__(self, path: Path, camera: str, width: int, height: int) -> None:
         self._path = path
@@ -25,20 +27,16 @@ class Trajectories:
         self._tracks: list[Tracks] = []
         self._rows = 0
         try:
-            self._file = pa.OSFile(str(path), "wb")
-            options = pa.ipc.IpcWriteOptions(compression="zstd")
-            self._writer = pa.ipc.new_stream(self._file, self._schema, options=options)
+            self._file: BinaryIO = path.open("ab")
+            self._head()
         except OSError as error:
             raise self._failed(error) from error
 
     @classmethod
     def open(cls, camera: CameraPlan, run_folder: Path) -> Trajectories:
-        """In the camera's folder; beside what a recorder before wrote, never over it."""
+        """In the camera's folder; goes on behind what a recorder before wrote."""
         del run_folder
-        path, again = Path(camera.folder) / TRAJECTORIES, 1
-        while path.exists():
-            again += 1
-            path = Path(camera.folder) / TRAJECTORIES.replace(".", f".{again}.")
+        path = Path(camera.folder) / TRAJECTORIES
         return cls(path, camera.name, camera.scene.width, camera.scene.height)
 
     def write(self, counted: Counted) -> None:
@@ -55,6 +53,18 @@ class Trajectories:
         self._frames, self._tracks, self._rows = [], [], 0
         self._append(batch)
 
+    def state(self) -> bytes:
+        self.flush()
+        return str(self._file.tell()).encode()
+
+    def restore(self, state: bytes | None) -> None:
+        self._frames, self._tracks, self._rows = [], [], 0
+        try:
+            os.truncate(self._path, min(int(state or b"0"), self._path.stat().st_size))
+            self._head()
+        except OSError as error:
+            raise self._failed(error) from error
+
     def hear(self, told: Told) -> None:
         if isinstance(told, Gap):
             self._tell(GAP, msgspec.structs.replace(told, crossings=()))
@@ -65,7 +75,7 @@ class Trajectories:
     def close(self) -> None:
         self.flush()
         try:
-            self._writer.close()
+            self._file.write(END_OF_STREAM)
             self._file.close()
         except OSError as error:
             raise self._failed(error) from error
@@ -78,9 +88,16 @@ class Trajectories:
 
     def _append(self, batch: pa.RecordBatch, metadata: dict[bytes, bytes] | None = None) -> None:
         try:
-            self._writer.write_batch(batch, custom_metadata=metadata)
+            self._file.write(encode_batch(batch, metadata))
+            self._file.flush()
         except OSError as error:
             raise self._failed(error) from error
+
+    def _head(self) -> None:
+        """Go to the end; a file that is empty begins with its header."""
+        if not self._file.seek(0, os.SEEK_END):
+            self._file.write(header_of(self._schema))
+            self._file.flush()
 
     def _failed(self, error: OSError) -> OutputError:
         return OutputError(str(self._path), f"cannot be written: {error}", "free some disk, or choose --out")

@@ -6,7 +6,6 @@ import math
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -14,12 +13,9 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import OutputError
-from stream.messages import Counted, EndOfStream, Gap, Told
+from stream.messages import Counted, Gap, Told
 from stream.overlay import Overlay
 from stream.scene import Scene
-
-if TYPE_CHECKING:
-    from stream.cameras import CameraPlan
 
 TIME_BASE = Fraction(1, 1_000_000)  # finer than the clocks of cameras: no stamp moves by more than half a microsecond
 FRAGMENT_S = 1.0  # what a kill can cost
@@ -60,12 +56,6 @@ class AnnotatedVideo:
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
-    @classmethod
-    def open(cls, camera: CameraPlan, run_folder: Path) -> AnnotatedVideo:
-        """The recording of one camera, in its own folder."""
-        del run_folder
-        return cls(Path(camera.folder) / VIDEO, Overlay(camera.scene), camera.info.fps, camera.info.matrix)
-
     def write(self, counted: Counted) -> None:
         """Draw on counted.yuv in place and encode it; the buffer is free for others when this returns."""
         self._overlay.draw(counted)
@@ -73,16 +63,14 @@ class AnnotatedVideo:
         pts_s = counted.frame.pts_s - self._began_s
         self._encode(_picture(counted.yuv, pts_s, self._is_key(pts_s)))
 
-    def flush(self) -> None:
-        """Nothing to do: every second is written as a fragment of its own."""
-
     def hear(self, told: Told) -> None:
         """Nothing is drawn in a gap; who was in a zone is no longer known to be there."""
         if isinstance(told, Gap):
             self._overlay.visit(told.visits)
 
-    def end(self, end: EndOfStream) -> None:
-        """Nothing to add: the last picture is drawn."""
+    def cut(self) -> None:
+        """Begin a fragment with the next picture: once that is written, the file holds all pictures before it."""
+        self._next_key_s = -math.inf
 
     def close(self) -> None:
         """Write what the encoder holds, and the index. Raises OutputError when it cannot; safe to call twice."""

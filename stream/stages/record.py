@@ -7,17 +7,22 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
+
 from stream.cameras import CameraPlan
+from stream.claim import Claim
 from stream.errors import OutputError
 from stream.latency import Latency
-from stream.messages import Counted, EndOfStream, Frame, Message, Told
+from stream.messages import Checkpoint, Counted, EndOfStream, Frame, Message, Restore, Told
 from stream.metrics import Metrics
-from stream.sinks import Sink, open_sink
+from stream.sinks import Durable, Sink, open_sink
+from stream.sinks.events import Events
 from stream.topology import WorkerPlan
 
+CLAIM_S = 5.0  # for a recorder that was killed to be gone
 OF_TRACKS = ("events", "tracks", "trajectories")
 OF_PICTURES = ("background", "strips")
-FLUSH_S = 0.5  # at most so much is lost to a kill
+FLUSH_S = 0.5  # at most so much is lost to a kill, of what a checkpoint does not bring back
 
 
 class Record:
@@ -28,39 +33,59 @@ class Record:
 
     def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._sinks: dict[str, list[Sink]] = {}
+        self._sinks: dict[str, dict[str, Sink]] = {}
+        self._events: dict[str, Events] = {}
         self._flushed_s = time.monotonic()
         live = [camera.name for camera in work.cameras if camera.live]
         self._latency = {(name, to): Latency() for name in live for to in ("event", "video")}
         with ExitStack() as opened:
+            opened.callback(Claim(Path(work.folder), CLAIM_S).close)
             for camera in work.cameras:
                 _make(Path(camera.folder))
-                sinks = self._sinks.setdefault(camera.name, [])
+                sinks = self._sinks.setdefault(camera.name, {})
                 for name in _names(camera):
-                    sinks.append(open_sink(name, camera, Path(work.folder)))
-                    opened.callback(sinks[-1].close)
+                    sinks[name] = open_sink(name, camera, Path(work.folder))
+                    opened.callback(sinks[name].close)
+                assert isinstance(sinks["events"], Events)
+                self._events[camera.name] = sinks["events"]
             self._opened = opened.pop_all()
 
     def process(self, message: Message) -> Iterable[Message]:
-        if isinstance(message, EndOfStream):
-            for sink in self._sinks[message.camera]:
+        if isinstance(message, Counted):
+            self._write(message)
+            self.poll()
+        elif isinstance(message, Checkpoint):
+            self._seal(message)
+        elif isinstance(message, Restore):
+            self._restore(message)
+        elif isinstance(message, EndOfStream):
+            for sink in reversed(self._sinks[message.camera].values()):  # events last: they are stored at once
                 sink.end(message)
-            return [message]
-        if isinstance(message, Told):
-            for sink in self._sinks[message.camera]:
+            self._metrics.set("roadtally_epoch", message.epoch, camera=message.camera)
+        else:
+            assert isinstance(message, Told)
+            for sink in self._sinks[message.camera].values():
                 sink.hear(message)
-            return [message]
-        assert isinstance(message, Counted)
-        self._write(message)
-        self._metrics.count("roadtally_frames_total", camera=message.frame.camera)
-        self.poll()
         return [message]
+
+    def _seal(self, checkpoint: Checkpoint) -> None:
+        """Store the checkpoint with all that came before it; where there is a video, once that has it all."""
+        sinks, events = self._sinks[checkpoint.camera], self._events[checkpoint.camera]
+        states = {name: sink.state() for name, sink in sinks.items() if isinstance(sink, Durable)}
+        events.seal(msgspec.structs.replace(checkpoint, states={**checkpoint.states, **states}))
+        if "video" not in sinks:
+            events.commit()
+
+    def _restore(self, restore: Restore) -> None:
+        for name, sink in self._sinks[restore.camera].items():
+            if isinstance(sink, Durable):
+                sink.restore(restore.states.get(name))
 
     def poll(self) -> Iterable[Message]:
         if time.monotonic() - self._flushed_s > FLUSH_S:
             self._flushed_s = time.monotonic()
             for sinks in self._sinks.values():
-                for sink in sinks:
+                for sink in sinks.values():
                     sink.flush()
             for (camera, to), latency in self._latency.items():
                 for name, value_s in latency.figures().items():
@@ -70,7 +95,7 @@ class Record:
     def _write(self, counted: Counted) -> None:
         """To the sinks of tracks first: an event is known before its picture is drawn."""
         frame = counted.frame
-        sinks = self._sinks[frame.camera]
+        sinks, events = list(self._sinks[frame.camera].values()), self._events[frame.camera]
         for sink in sinks[: len(OF_TRACKS)]:
             sink.write(counted)
         self._measure(frame, "event")
@@ -78,6 +103,9 @@ class Record:
             sink.write(counted)
         if counted.yuv is not None:
             self._measure(frame, "video")
+        events.commit()
+        self._metrics.set("roadtally_frames_total", events.seen, camera=frame.camera)
+        self._metrics.set("roadtally_epoch", frame.epoch, camera=frame.camera)
 
     def _measure(self, frame: Frame, to: str) -> None:
         if (frame.camera, to) in self._latency:

@@ -8,6 +8,9 @@ Ready          ->                        opened: models loaded, sockets bound
 Beat           ->                        from the main loop, so that a stuck loop shows
                <-         Alive          every second, so that a worker notices a supervisor that is gone
                <-         Drain          stop taking in, finish what is in flight; or leave now
+               <-         Halt           a worker of these lanes died: drop what is under way in them
+Halted         ->                        nothing of their former lives will be stored any more
+               <-         Rewind         to a decoder: begin the lane's new life at this checkpoint
 Done or Fault  ->                        the last word
 """
 
@@ -17,6 +20,7 @@ import msgspec
 import zmq
 
 from stream.errors import KINDS, RoadtallyError
+from stream.messages import Checkpoint
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -47,6 +51,21 @@ class Drain(msgspec.Struct, frozen=True, tag=True):
     now: bool = False
 
 
+class Halt(msgspec.Struct, frozen=True, tag=True):
+    epochs: dict[str, int]  # camera -> its life that begins; messages of lives before are stale
+
+
+class Halted(msgspec.Struct, frozen=True, tag=True):
+    epochs: dict[str, int]
+
+
+class Rewind(msgspec.Struct, frozen=True, tag=True):
+    camera: str
+    epoch: int
+    reason: str  # one line for the user
+    checkpoint: Checkpoint | None  # None: from the beginning
+
+
 class Done(msgspec.Struct, frozen=True, tag=True):
     values: dict[str, float]
 
@@ -65,8 +84,8 @@ class Fault(msgspec.Struct, frozen=True, tag=True):
         return KINDS.get(self.kind, RoadtallyError)(self.where, self.what, self.fix)
 
 
-FromWorker = Hello | Ready | Beat | Done | Fault
-ToWorker = Assign | Go | Alive | Drain
+FromWorker = Hello | Ready | Beat | Halted | Done | Fault
+ToWorker = Assign | Go | Alive | Drain | Halt | Rewind
 
 
 class ControlServer:

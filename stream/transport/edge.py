@@ -25,22 +25,39 @@ Stopped = Callable[[], bool]
 
 
 class Inlet:
-    """Where a worker takes its messages. rings: by camera, for edges that pass handles."""
+    """Where a worker takes its messages. rings: by camera, for edges that pass handles.
 
-    def __init__(self, context: zmq.Context, endpoint: str, rings: Mapping[str, Ring]) -> None:
+    is_stale: such messages are passed over, since the slots of their pixels are others' by now.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        endpoint: str,
+        rings: Mapping[str, Ring],
+        is_stale: Callable[[Message], bool] = lambda message: False,
+    ) -> None:
         self.socket = context.socket(zmq.PULL)
         self.socket.set(zmq.RCVHWM, HIGH_WATER)
         self.socket.set(zmq.LINGER, 0)
         _bind(self.socket, endpoint)
-        self._rings, self._codec = rings, Codec()
+        self._rings, self._codec, self._is_stale = rings, Codec(), is_stale
 
     def receive(self) -> Message | None:
         """The next message, or None when none is waiting."""
-        try:
-            parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
-        message: Message = self._codec.decode([part.buffer for part in parts])
+        while True:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return None
+            message: Message = self._codec.decode([part.buffer for part in parts])
+            if not self._is_stale(message):
+                return self._with_pixels(message)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def _with_pixels(self, message: Message) -> Message:
         if isinstance(message, InBand) or message.frame.slot < 0:
             return message
         ring = self._rings.get(message.frame.camera)
@@ -50,9 +67,6 @@ class Inlet:
         if isinstance(message, Decoded):
             return msgspec.structs.replace(message, yuv=slot.yuv, tensor=slot.tensor)
         return msgspec.structs.replace(message, yuv=slot.yuv)
-
-    def close(self) -> None:
-        self.socket.close()
 
 
 class Outlet:

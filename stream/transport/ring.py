@@ -141,6 +141,10 @@ class SlotPool:
         if epoch == self.epoch:
             self._free.append(slot)
 
+    def restart(self, epoch: int) -> None:
+        """Begin a new life: all slots are free. Nobody may read those of the life before any more."""
+        self.epoch, self._free = epoch, deque(range(len(self._slots)))
+
     def in_flight(self) -> int:
         """Slots leased now, credits not yet read included."""
         return len(self._slots) - len(self._free)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
 RESTART_S = 1.0  # a step back of more than this is a clock that was set anew, not a stamp out of order
+
+
+class ClockState(msgspec.Struct, frozen=True, array_like=True):
+    """What a clock remembers; for the fields see PictureClock."""
+
+    raw_s: float | None
+    last_s: float | None
+    shift_s: float
+    repairs: dict[str, tuple[int, float]]
 
 
 class PictureClock:
@@ -25,6 +36,14 @@ class PictureClock:
         stamp_s = self._repaired(raw_s)
         self._raw_s, self._last_s = raw_s, stamp_s
         return stamp_s
+
+    def state(self) -> ClockState:
+        """What restore() needs to go on from here."""
+        return ClockState(self._raw_s, self._last_s, self._shift_s, dict(self._repairs))
+
+    def restore(self, state: ClockState) -> None:
+        self._raw_s, self._last_s, self._shift_s = state.raw_s, state.last_s, state.shift_s
+        self._repairs = dict(state.repairs)
 
     def repairs(self) -> list[str]:
         """One line for each kind of repair that was made."""

@@ -7,10 +7,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from av.video.frame import VideoFrame
 
 from stream.video.live_clock import TimeSource
 from stream.video.packets import Coded
+from stream.video.position import Position
 from stream.video.reader import VideoReader
 from stream.video.reading import PLAIN, Reading
 
@@ -73,6 +75,15 @@ class Feed(Protocol):
         """End with the pictures decoded so far."""
         ...
 
+    def state(self) -> bytes:
+        """Where it stands: after the picture that was taken last."""
+        ...
+
+    def restore(self, state: bytes | None, reason: str) -> None:
+        """Go on from there; None: from the beginning. A camera goes on with what it shows now: the time since is an
+        outage, with this reason. Raises SourceError when a file is not what it was."""
+        ...
+
     def close(self) -> None: ...
 
     @property
@@ -92,15 +103,21 @@ class FileFeed:
     reconnects = 0
 
     def __init__(self, source: str, *, reading: Reading = PLAIN) -> None:
-        self._reader = VideoReader(source, hardware=reading.hardware)
-        self._tap = self._reader.tap() if reading.packets else None
-        self._pictures = iter(self._reader)
-        self.ended = False
-        self._decoded = 0
+        self._source, self._reading = source, reading
+        self._open()
         self.skipped: Counter[str] = Counter()
 
+    def _open(self) -> None:
+        self._reader = VideoReader(self._source, hardware=self._reading.hardware)
+        self._tap = self._reader.tap() if self._reading.packets else None
+        self._pictures = iter(self._reader)
+        self.ended = self._is_behind = False
+        self._decoded = 0
+
     def take(self, wait_s: float) -> Picture | None:
-        del wait_s
+        if self._is_behind:
+            self._catch_up(wait_s)
+            return None
         frame, pts_s = next(self._pictures, (None, 0.0))
         if frame is None:
             self.ended = True
@@ -110,10 +127,29 @@ class FileFeed:
         return Picture(self._decoded - 1, frame, pts_s, time.monotonic_ns(), packets)
 
     def stop(self) -> None:
-        self._pictures = iter(())
+        self._pictures, self._is_behind = iter(()), False
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(self._reader.position() if self._decoded else None)
+
+    def restore(self, state: bytes | None, reason: str) -> None:
+        del reason
+        self._reader.close()
+        self._open()
+        position = msgspec.msgpack.decode(state, type=Position | None) if state else None
+        if position is not None:
+            self._decoded, self._is_behind = position.pictures, True
+            self._reader.go_to(position)
 
     def close(self) -> None:
         self._reader.close()
+
+    def _catch_up(self, wait_s: float) -> None:
+        until_s = time.monotonic() + wait_s
+        while self._is_behind and time.monotonic() < until_s:
+            self._is_behind = not self._reader.arrive()
+        if self._tap is not None and not self._is_behind:
+            self._tap = self._reader.tap()  # those on the way were kept before
 
     @property
     def decoded(self) -> int:

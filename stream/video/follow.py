@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
+
+import msgspec
 
 from stream.errors import SourceError
 from stream.video.clock import PictureClock
@@ -21,11 +24,17 @@ class FollowFeed:
     reconnects = 0
 
     def __init__(self, source: str, fps: float, patience: Patience, *, reading: Reading = PLAIN) -> None:
-        self._source = source
-        self._connection = Connection(source, patience, KEEP, waits=True, reading=reading)
-        self._clock = PictureClock(fps)
+        self._source, self._fps = source, fps
+        self._connect = partial(Connection, source, patience, KEEP, waits=True, reading=reading)
+        self._connection = self._connect()
+        self._begin(0)
+
+    def _begin(self, known: int) -> None:
+        """At the first picture; the first known ones are not given again."""
+        self._known = known
+        self._clock = PictureClock(self._fps)
         self._first_raw_s: float | None = None
-        self._decoded = 0
+        self._decoded = known
         self.ended = False
         self.skipped: Counter[str] = Counter()
 
@@ -39,15 +48,28 @@ class FollowFeed:
             self._first_raw_s = raw_s
         if raw_s is not None and self._first_raw_s is not None:
             raw_s -= self._first_raw_s
-        self._decoded += 1
         pts_s = self._clock.stamp(raw_s)
+        if arrived.index < self._known:
+            return None
+        self._decoded += 1
         return Picture(arrived.index, arrived.frame, pts_s, arrived.arrived_ns, arrived.packets)
 
     def stop(self) -> None:
-        left = self._connection.abandon()
+        self._connection.abandon()
+        left = max(0, self._connection.decoded - self._decoded)
         self._decoded += left
         self.skipped = +Counter({"stopped": left})
         self.ended = True
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(self._decoded)
+
+    def restore(self, state: bytes | None, reason: str) -> None:
+        """Such a file cannot be searched: it is read again from its beginning."""
+        del reason
+        self._connection.abandon()
+        self._connection = self._connect()
+        self._begin(msgspec.msgpack.decode(state, type=int) if state else 0)
 
     def close(self) -> None:
         self._connection.abandon()

@@ -7,6 +7,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from random import Random
 
+import msgspec
+
 from stream.errors import SourceError
 from stream.sources import comes_in_bursts, masked
 from stream.video.backoff import retry_delay_s
@@ -23,8 +25,18 @@ GAP_S = 2.0  # between two pictures of one connection: more is time that was not
 LEAVE_S = 0.5  # for a reader to take leave of the camera
 BURST_S = 60.0  # how far ahead of its time a source that comes in bursts may be
 
+RESTARTED = "restarted"  # the reason of a skip: it was under way when a worker died
+
 Item = Picture | Outage | DayTime
 Connect = Callable[[], Connection]
+
+
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    zero_utc_s: float
+    last_s: float
+    decoded: int
+    reconnects: int
+    skipped: dict[str, int]
 
 
 class LiveFeed:
@@ -96,20 +108,43 @@ class LiveFeed:
         """Ends an outage that lasts, so that its time is known."""
         if self._stopped:
             return
-        waiting = sum(isinstance(item, Picture) for item in self._items)
-        self._items = deque(item for item in self._items if not isinstance(item, Picture))
+        self._drop_waiting("stopped")
         self._leave()
-        self.skipped["stopped"] += waiting
-        self.skipped = +self.skipped
         if self._outage is not None:
             self._end_outage(self._now_s())
         self._stopped = True
+
+    def state(self) -> bytes:
+        zero_utc_s, last_s = time.time() - self._now_s(), self._clock.last_s or 0.0
+        return msgspec.msgpack.encode(_State(zero_utc_s, last_s, self.decoded, self.reconnects, self.skipped))
+
+    def restore(self, state: bytes | None, reason: str) -> None:
+        """A feed that has taken nothing yet goes on with the line of time; another keeps its connection."""
+        before = msgspec.msgpack.decode(state, type=_State) if state else None
+        if self._zero_s is None:
+            if before is None:
+                return  # nothing of it was ever stored: it begins
+            self._zero_s = time.monotonic() - max(time.time() - before.zero_utc_s, before.last_s)
+            self._clock.last_s, self._before, self.reconnects = before.last_s, before.decoded, before.reconnects
+            self.skipped = Counter(before.skipped)
+            self._look_at_day(before.last_s, None)
+            self._items.append(DayTime(before.last_s, self._day.utc_s(before.last_s), self._day.source))
+        self._drop_waiting(RESTARTED)
+        from_s = before.last_s if before else 0.0
+        self._outage = Outage(from_s, None, self._day.utc_s(from_s), None, reason)
+        self._items.append(self._outage)
 
     def close(self) -> None:
         """Takes leave of the camera. A reader may still be busy for as long as its deadlines; it ends by itself."""
         self._leave()
         for connection in self._stuck:
             connection.is_stuck(LEAVE_S)
+
+    def _drop_waiting(self, reason: str) -> None:
+        waiting = sum(isinstance(item, Picture) for item in self._items)
+        self._items = deque(item for item in self._items if not isinstance(item, Picture))
+        self.skipped[reason] += waiting
+        self.skipped = +self.skipped
 
     def _now_s(self) -> float:
         return time.monotonic() - (self._zero_s or 0.0)

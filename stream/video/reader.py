@@ -13,8 +13,10 @@ from stream.errors import SourceError
 from stream.video.clock import PictureClock
 from stream.video.hardware import SOFTWARE, Hardware
 from stream.video.packets import Tap
+from stream.video.position import SEEK_BACK_S, Position, checksum_of
 from stream.video.source import open_source, probe, video_stream
 
+NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: raw streams
 READ_ERRORS = 10  # read errors in a row after which a source is given up
 MISSING_SHARE, MISSING_S = 0.02, 1.0  # a file that ends this much before its announced end was cut off
 
@@ -31,12 +33,17 @@ class VideoReader:
     def __init__(self, source: str, threads: int = 1, hardware: Hardware = SOFTWARE) -> None:
         self.source = source
         self.info = probe(source)
-        self._container = open_source(source, hardware)
-        self._stream = video_stream(self._container, source)
+        self._clock = PictureClock(self.info.fps)
+        self._hardware = hardware
+        self._open(threads)
+
+    def _open(self, threads: int) -> None:
+        """At the first picture."""
+        self._container = open_source(self.source, self._hardware)
+        self._stream = video_stream(self._container, self.source)
         self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         self._stream.codec_context.thread_count = threads
         self._alone = len(self._container.streams) == 1  # else the sound may be what lasts longest
-        self._clock = PictureClock(self.info.fps)
         # AVI stores decoding times only; what FFmpeg makes of them for B-pictures steps back and forth.
         self._by_decoding_time = self._container.format.name == "avi"
         self._start: int | None = None if self._by_decoding_time else self._stream.start_time or 0
@@ -44,6 +51,10 @@ class VideoReader:
         self._packets = self._pictures = self._unread = self._undecoded = self._corrupt = 0
         self._end_s = 0.0
         self._ended = False
+        self._last: VideoFrame | None = None
+        self._found = self._all()
+        self._target: Position | None = None
+        self._sought = False
         self._tap: Tap | None = None
 
     def __enter__(self) -> VideoReader:
@@ -62,14 +73,77 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[tuple[VideoFrame, float]]:
-        for packet in self._demuxed():
-            for picture in self._decoded(packet):
-                self._pictures += 1
-                self._corrupt += picture.is_corrupt
-                yield picture, self._clock.stamp(self._raw_s(picture, packet))
+        for picture, packet in self._found:
+            self._pictures += 1
+            self._corrupt += picture.is_corrupt
+            self._last = picture
+            yield picture, self._clock.stamp(self._raw_s(picture, packet))
         self._ended = True
         if not self._pictures:
             raise SourceError(self.source, "not one picture could be decoded", "check that a player shows it")
+
+    def position(self) -> Position:
+        """After the picture that was given last. Raises SourceError before the first."""
+        if self._last is None:
+            raise SourceError(self.source, "expected a picture before the position is asked for")
+        losses = (self._unread, self._undecoded, self._corrupt)
+        checksum, clock = checksum_of(self._last), self._clock.state()
+        return Position(self._pictures, self._last.pts, checksum, clock, self._packets, losses, self._end_s)
+
+    def go_to(self, position: Position) -> None:
+        """Set out for a position of a reader of the same file; arrive() goes there. Only before the first picture."""
+        self._target = position
+        self._sought = self._has_stamps and position.ticks is not None and not position.clock.repairs
+        if self._sought:
+            assert position.ticks is not None and self._stream.time_base is not None
+            back = round(SEEK_BACK_S / self._stream.time_base)
+            try:
+                self._container.seek(max(position.ticks - back, self._start or 0), stream=self._stream)
+            except av.FFmpegError:
+                self._begin_anew()
+
+    def arrive(self) -> bool:
+        """Go one picture on towards the position; True when there. It is sought by its time stamp and known by its
+        pixels; where that fails, pictures are counted from the first. Raises SourceError if it is not in the file."""
+        target = self._target
+        assert target is not None
+        for picture, packet in self._found:
+            self._raw_s(picture, packet)
+            self._pictures += 1
+            if (self._sought or self._pictures == target.pictures) and target.is_at(picture):
+                self._settle(picture)
+                return True
+            if not (self._is_beyond(picture) if self._sought else self._pictures >= target.pictures):
+                return False
+            break
+        if not self._sought:
+            fix = "give the file that the run began with, or begin a new run"
+            raise SourceError(self.source, f"picture {target.pictures} is not the one that it was", fix)
+        self._begin_anew()
+        return False
+
+    def _is_beyond(self, picture: VideoFrame) -> bool:
+        assert self._target is not None and self._target.ticks is not None
+        return picture.pts is None or picture.pts >= self._target.ticks
+
+    def _begin_anew(self) -> None:
+        target, threads = self._target, self._stream.codec_context.thread_count
+        self._container.close()
+        self._open(threads)
+        self._target = target
+
+    def _settle(self, picture: VideoFrame) -> None:
+        """Be as if all pictures up to here had been given."""
+        target, self._target = self._target, None
+        assert target is not None
+        self._pictures, self._packets, self._end_s = target.pictures, target.packets, target.end_s
+        self._unread, self._undecoded, self._corrupt = target.losses
+        self._clock.restore(target.clock)
+        self._last = picture
+
+    @property
+    def _has_stamps(self) -> bool:
+        return not self._by_decoding_time and not self._container.format.flags & NO_TIMESTAMPS
 
     @property
     def problems(self) -> list[str]:
@@ -85,6 +159,12 @@ class VideoReader:
     def notes(self) -> list[str]:
         """What was repaired so far without a loss: time stamps."""
         return self._clock.repairs()
+
+    def _all(self) -> Iterator[tuple[VideoFrame, Packet]]:
+        """Every picture, and the packet with which it came."""
+        for packet in self._demuxed():
+            for picture in self._decoded(packet):
+                yield picture, packet
 
     def _demuxed(self) -> Iterator[Packet]:
         """Packets up to the end; a read error in the middle is counted and stepped over."""

@@ -76,5 +76,8 @@ def test_results_before_are_kept_when_a_run_is_repeated(oracle: tuple[Path, Path
     run(raw)
     first = (tmp_path / "crossings.csv").read_bytes()
     run(raw)
-    assert (tmp_path / "previous" / "crossings.csv").read_bytes() == first
+    run(raw)  # the results of the first were deleted here: bug of the first `previous/`
+    kept = sorted((tmp_path / "previous").glob("*/crossings.csv"))
+    assert [path.read_bytes() for path in kept] == [first, first]
+    assert len(list((tmp_path / "previous").glob("*/events.sqlite"))) == 2
     assert len(rows(tmp_path)) == 3

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream.cameras import CameraPlan, plan_camera
 from stream.config_file import parse
-from stream.messages import Clock, Counted, Crossing, Detected, Detections, Frame, Gap
+from stream.messages import Checkpoint, Clock, Counted, Crossing, Detected, Detections, EndOfStream, Frame, Gap
 from stream.metrics import Metrics
 from stream.replay import Lane, recount
 from stream.settings import CountingSettings
@@ -83,10 +83,13 @@ def test_gap_is_one_row_when_it_was_told_twice(tmp_path: Path) -> None:
     sink = Events.open(camera, tmp_path)
     begun = Gap("cam", 0, 1.0, None, 1001.0, None, "the camera was off")
     sink.hear(begun)
-    sink.flush()
+    sink.seal(Checkpoint("cam", 0, 0))
+    sink.commit()
     store = Store(tmp_path / "events.sqlite")
     assert store.gaps() == [begun], "while it lasts it has no end"
     sink.hear(GAP)
+    sink.seal(Checkpoint("cam", 0, 0))
+    sink.commit()
     sink.close()
     assert store.gaps() == [GAP]
     store.close()
@@ -97,6 +100,7 @@ def test_crossing_has_its_time_of_day_when_the_clock_changed(tmp_path: Path) -> 
     sink = Events.open(camera, tmp_path)
     sink.hear(Clock("cam", 0, 0.0, 5000.0, "arrival"))
     sink.hear(Clock("cam", 0, 10.0, 5009.5, "rtcp"))
+    sink.end(EndOfStream("cam", 0, 0, {}))
     store = Store(tmp_path / "events.sqlite")
     times_s = (-0.5, 3.0, 10.0, 12.0)
     store.add_crossings(Crossing("cam", "A", "in", k, "car", k, pts_s, 0, 0) for k, pts_s in enumerate(times_s))
