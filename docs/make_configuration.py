@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,17 @@ def tables() -> str:
     """Every section of a configuration: a heading, what it is for, and a table of its keys."""
     schema = Config.model_json_schema()
     sections = schema["$defs"]
-    parts = [_table("The file", schema, sections)]
-    for name, key in schema["properties"].items():
+    return "\n".join((_table("The file", schema, sections), *_inner(schema, "", sections)))
+
+
+def _inner(outer: dict[str, Any], place: str, sections: dict[str, Any]) -> Iterator[str]:
+    """The tables of the sections within a section, each followed by those within it."""
+    for name, key in outer["properties"].items():
         section = _section(key, sections)
         if section is not None:
-            parts.append(_table(f"`{name}`" + (", each" if key.get("type") == "array" else ""), section, sections))
-    return "\n".join(parts)
+            title = f"`{place}{name}`" + (", each" if key.get("type") == "array" else "")
+            yield _table(title, section, sections)
+            yield from _inner(section, f"{place}{name}.", sections)
 
 
 def _table(title: str, section: dict[str, Any], sections: dict[str, Any]) -> str:
@@ -45,6 +51,9 @@ def _table(title: str, section: dict[str, Any], sections: dict[str, Any]) -> str
 
 
 def _section(key: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any] | None:
+    for branch in key.get("anyOf", ()):
+        if (section := _section(branch, sections)) is not None:
+            return section
     reference = key.get("$ref") or key.get("items", {}).get("$ref", "")
     return sections.get(reference.rpartition("/")[2])
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 
+from stream.budget import Budget
 from stream.config import CameraConfig, Config, Recording
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
@@ -40,11 +43,15 @@ class CameraPlan(msgspec.Struct, frozen=True):
     layout: SlotLayout
     live: bool  # a camera, which goes on without us; not a file, and no file that a server holds
     follow: bool  # a file that is still being written
+    decoder: Decoder
     timeout_s: float  # without a picture, until a live camera is opened anew
     blocks: bool  # True: lose nothing and wait; False: newest wins
-    decoder: Decoder
     every: int  # detect on every k-th picture
     gate: bool  # of these, only where something moves near the lines
+    letterboxes: dict[int, Letterbox]  # of the detector's operating points, by their input
+    budget: Budget | None
+    frozen_s: float  # the same picture for so long is a frozen one; 0: never
+    view: Literal["follow", "fixed"]  # what lines do when the camera is moved
     weight: float  # its share of a busy detector, against that of the other cameras
     record: Recording
     keep: Retention
@@ -75,25 +82,47 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
     if out.record in ("original", "events") and info.codec in RAW:
         what = f"record: {out.record} keeps compressed pictures, this camera sends raw ones ({info.codec})"
         raise ConfigError(f"camera {camera.name}", what, "choose record: annotated")
+    blocks = waits if config.when_full == "auto" else config.when_full == "block"
+    letterbox = Letterbox((x1, y1, x2, y2), input_hw)
     return CameraPlan(
         name=camera.name,
         source=masked(camera.source),
         info=info,
         scene=scene,
-        letterbox=Letterbox((x1, y1, x2, y2), input_hw),
+        letterbox=letterbox,
         layout=SlotLayout(yuv_hw, input_hw),
         live=live,
         follow=camera.follow and not live,
+        decoder=camera.decoder,
         timeout_s=camera.timeout_s,
-        blocks=waits if config.when_full == "auto" else config.when_full == "block",
+        blocks=blocks,
         every=config.detector.every,
         gate=live if config.detector.gate == "auto" else config.detector.gate == "on",
-        decoder=camera.decoder,
+        letterboxes=_letterboxes(config, letterbox),
+        budget=_budget(camera, blocks),
+        frozen_s=camera.frozen_s,
+        view=camera.view,
         weight=camera.weight,
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
         folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),
     )
+
+
+def _letterboxes(config: Config, letterbox: Letterbox) -> dict[int, Letterbox]:
+    """Of the operating points, by the long side of the input that they name; without any budget, only the largest."""
+    wanted = config.detector.input
+    most = wanted if isinstance(wanted, int) else max(wanted)
+    points = config.detector.points if any(camera.budget for camera in config.cameras) else ()
+    return {most: letterbox} | {p.input: letterbox.smaller(p.input / most) for p in points if p.input < most}
+
+
+def _budget(camera: CameraConfig, blocks: bool) -> Budget | None:
+    wanted = camera.budget
+    if wanted is not None and blocks:
+        what = "budget: expected a camera whose newest picture wins, but its pictures wait for their turn"
+        raise ConfigError(f"camera {camera.name}", what, "leave the budget out, or set when_full: skip")
+    return None if wanted is None else Budget(wanted.latency_p95_ms / 1000, wanted.fps, camera.weight)
 
 
 def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:

@@ -36,6 +36,17 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class BudgetConfig(Settings):
+    """What a live camera's results must keep to. The detector gives the most accurate answer that does."""
+
+    latency_p95_ms: float = Field(
+        default=200.0, gt=0, description="From a picture's arrival to its events: 95 of 100 are sooner."
+    )
+    fps: float | None = Field(
+        default=None, gt=0, description="More pictures a second are not looked at; by default as many as come."
+    )
+
+
 class CameraConfig(Settings):
     """One video file or camera. Coordinates are pixels, or fractions of the picture when all are <= 1."""
 
@@ -65,9 +76,19 @@ class CameraConfig(Settings):
     wait_s: float = Field(default=10.0, ge=0, description="How long a live camera may be absent at the start of a run.")
     weight: float = Field(
         default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."
+    frozen_s: float = Field(
+        default=20.0, ge=0, description="A live camera that sends the same picture for so long is frozen; 0: never."
+    )
+    view: Literal["follow", "fixed"] = Field(
+        default="follow",
+        description="When the camera is moved. follow: its lines follow, or stop where they cannot; fixed: they stay.",
+    )
     )
 
     @model_validator(mode="before")
+    budget: BudgetConfig | None = Field(
+        default=None, description="Of a live camera: what is seen less often or less sharply when the machine is slow."
+    )
     @classmethod
     def _name_from_source(cls, values: Any) -> Any:
         if isinstance(values, dict) and not values.get("name") and isinstance(values.get("source"), str):
@@ -107,6 +128,15 @@ class CameraConfig(Settings):
 
 class DetectorConfig(Settings):
     """Which network looks at the pictures, and how."""
+class PointConfig(Settings):
+    """An operating point, as `roadtally tune` measures it on a machine."""
+
+    input: Positive = Field(description="Longest side of the network's input in pixels: at most that of the detector.")
+    every: Positive = Field(default=1, description="Pictures a look; between them the filter predicts.")
+    ms: float = Field(gt=0, description="That a look keeps the device busy.")
+    error: float = Field(ge=0, description="Share of the crossings that it miscounts.")
+
+
 
     model: str = Field(default="roadtally-nano", description="A name from `roadtally models`, or a weights file.")
     input: Positive | tuple[Positive, Positive] = Field(
@@ -138,6 +168,18 @@ class DetectorConfig(Settings):
     )
 
 
+    points: tuple[PointConfig, ...] = Field(
+        default=(),
+        description="Operating points that a camera with a budget moves between: those that `roadtally tune` wrote. "
+        "By default every k-th picture at the size of `input`.",
+    )
+
+    @model_validator(mode="after")
+    def _points_within_the_input(self) -> DetectorConfig:
+        most = self.input if isinstance(self.input, int) else max(self.input)
+        if larger := [point.input for point in self.points if point.input > most]:
+            raise ValueError(f"points: expected inputs of at most {most}, that of the detector, got {max(larger)}")
+        return self
 class OutputConfig(Settings):
     """What is written, and where."""
 

@@ -29,17 +29,30 @@ class _Unrepeated(yaml.SafeLoader):
 def load(path: Path, changes: Mapping[str, Any] | None = None) -> Config:
     """Read a YAML file; relative sources are relative to it. changes: see `override`. Raises ConfigError with every
     problem at once."""
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Unrepeated)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"is not YAML: {error}", "compare with the examples in configs/") from error
+    raw = _read(path)
     if not isinstance(raw, dict):
         raise ConfigError(str(path), f"expected a mapping with `cameras`, got {type(raw).__name__}", "see configs/")
     config = parse(raw, str(path), changes)
     cameras = tuple(c.model_copy(update={"source": _beside(path, c.source)}) for c in config.cameras)
     return config.model_copy(update={"cameras": cameras})
+
+
+def read_profile(path: Path) -> dict[str, Any]:
+    """The changes that a profile of `roadtally tune` makes: its section `detector`. Raises ConfigError."""
+    raw = _read(path)
+    section = raw.get("detector") if isinstance(raw, dict) else None
+    if not isinstance(section, dict) or not section.get("points"):
+        raise ConfigError(str(path), "expected a profile with detector.points", "make one with `roadtally tune`")
+    return {f"detector.{key}": value for key, value in section.items()}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Unrepeated)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"is not YAML: {error}", "compare with the examples in configs/") from error
 
 
 def parse(raw: dict[str, Any], where: str, changes: Mapping[str, Any] | None = None) -> Config:

@@ -38,6 +38,11 @@ class Letterbox:
     crop_xyxy: tuple[int, int, int, int]
     input_hw: tuple[int, int]
 
+    def smaller(self, share: float) -> Letterbox:
+        """The same region in a network input of so much of the long side."""
+        x1, y1, x2, y2 = self.crop_xyxy
+        return Letterbox(self.crop_xyxy, fit_input((x2 - x1, y2 - y1), round(max(self.input_hw) * share)))
+
     @property
     def scale(self) -> float:
         """Network pixels per picture pixel."""

@@ -39,18 +39,20 @@ def run(
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
     record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none.")] = False,
+    profile: Annotated[Path | None, typer.Option(help="Operating points, as `roadtally tune` wrote them.")] = None,
     port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")
     ] = None,
 ) -> None:
     """Count road users in a video, or run a configuration."""
+    from stream.config_file import read_profile
     from stream.display import show_report, watching
     from stream.launch import launch, look, planned
     from stream.options import read_drawing
     from stream.outcome import Interrupts
 
-    changes: dict[str, Any] = {
+    changes: dict[str, Any] = (read_profile(profile) if profile else {}) | {
         "output.dir": out,
         "detector.model": weights,
         "output.record": record,
@@ -61,7 +63,7 @@ def run(
     if no_video:
         changes["output.record"] = "none"
     drawn = read_drawing(line, zone, movement)
-    config = _configured(source, drawn, {k: v for k, v in changes.items() if v is not None}, set_ or [])
+    config = configured(source, drawn, {k: v for k, v in changes.items() if v is not None}, set_ or [])
     interrupts = Interrupts()
     with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:
         with watching(plan) as watch:
@@ -75,7 +77,7 @@ def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A c
     from stream.display import show_plan
     from stream.launch import look, planned
 
-    config = _configured(config_file, {}, {}, [])
+    config = configured(config_file, {}, {}, [])
     with planned(config, look(config)) as plan:
         show_plan(plan)
 
@@ -90,7 +92,7 @@ def worker(
     raise typer.Exit(serve(name, control))
 
 
-def _configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str, Any], settings: list[str]) -> Config:
+def configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str, Any], settings: list[str]) -> Config:
     """The configuration of a file, or of a video with options; options go over the file. drawn: of read_drawing."""
     from stream.config_file import load, parse
     from stream.options import read_settings

@@ -1,7 +1,8 @@
 """Detect: pictures in, detections in picture coordinates out, each camera's in order, several passes at a time.
 
-Where cameras want more passes than the network can give, each gets its share (stream/batching.py). Of a live camera
-the newest pictures wait; an older one is passed on without a look, and its tracks are predicted.
+Cameras with a budget are looked at as often and as sharply as it allows (stream/budget.py). Where cameras still want
+more passes than the network can give, each gets its share (stream/batching.py). Of a live camera the newest pictures
+wait; an older one is passed on without a look, and its tracks are predicted.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 from models.contract import Pending
 from models.registry import open_detector
 from stream.batching import Batcher, Share
+from stream.geometry import Letterbox
 from stream.messages import Decoded, Detected, Detections, InBand, Message
 from stream.metrics import Metrics
+from stream.stages.points import Points
 from stream.topology import WorkerPlan
 
 POLL_S = 0.001  # how often a pass under way is looked at while no message comes
@@ -29,9 +32,23 @@ class _Entry:
     """A message in its place in the queue, and where its detections will come from."""
 
     message: Decoded | InBand
+    since_s: float
+    input: int = 0
+    letterbox: Letterbox | None = None
     pending: Pending | None = None
     row: int = 0
     asked: bool = False
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass under way: its pictures are of one input. beside: passes under way when it began, itself counted."""
+
+    pending: Pending
+    input: int
+    pictures: int
+    began_s: float
+    beside: int
 
 
 class Detect:
@@ -40,26 +57,22 @@ class Detect:
     def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
         self._detector = open_detector(work.detector)
         self.notes = (self._detector.describe,)
-        self._letterboxes = {camera.name: camera.letterbox for camera in work.cameras}
+        self._points = Points(work, metrics)
         newest = work.detector.max_batch + 1  # may wait: for one pass, and one that comes meanwhile
         shares = {camera.name: Share(camera.weight, None if camera.blocks else newest) for camera in work.cameras}
         self._batcher: Batcher[_Entry] = Batcher(work.detector.max_batch, work.max_wait_ms / 1000, shares)
         self._queues: dict[str, deque[_Entry]] = {camera.name: deque() for camera in work.cameras}
-        self._passes: deque[Pending] = deque()
+        self._passes: list[_Pass] = []
         self._metrics = metrics
 
     def process(self, message: Message) -> Iterable[Message]:
         """Passes begin in poll(), when all messages that have come are known: turns are taken among them."""
         assert isinstance(message, Decoded | InBand)
-        entry = _Entry(message)
+        entry = _Entry(message, time.monotonic())
         camera = message.camera if isinstance(message, InBand) else message.frame.camera
         self._queues[camera].append(entry)
         if isinstance(message, Decoded) and message.frame.duty == "detect":
-            assert message.tensor is not None
-            entry.asked = True
-            late = self._batcher.add(camera, entry, message.tensor.shape, time.monotonic())
-            if late is not None:
-                self._pass_over(late)
+            self._ask(camera, entry, message)
         return list(self._finished(camera))
 
     def poll(self) -> Iterable[Message]:
@@ -68,7 +81,9 @@ class Detect:
                 break
             self._start(batch)
         if not self._free() and self._batcher.wait_s(time.monotonic()) == 0:
-            self._passes[0].result()  # wait for the oldest: the network sets the pace
+            self._passes[0].pending.result()  # wait for the oldest: the network sets the pace
+        for notice in self._points.moves():
+            self._queues[notice.camera].append(_Entry(notice, time.monotonic()))
         return [message for camera in self._queues for message in self._finished(camera)]
 
     @property
@@ -81,22 +96,36 @@ class Detect:
     def close(self) -> None:
         self._detector.close()
 
+    def _ask(self, camera: str, entry: _Entry, message: Decoded) -> None:
+        look = self._points.look(message)
+        if look is None:
+            self._pass_over(entry)
+            return
+        entry.asked, entry.input, entry.letterbox = True, *look
+        late = self._batcher.add(camera, entry, entry.letterbox.input_hw, entry.since_s)
+        if late is not None:
+            self._pass_over(late)
+
     def _free(self) -> int:
         """How many passes can begin."""
-        self._passes = deque(pending for pending in self._passes if not pending.done())
+        for one in [one for one in self._passes if one.pending.done()]:
+            self._passes.remove(one)
+            shared = max(one.beside, self._detector.in_flight - 1)  # how many it shared the device with, or could have
+            self._points.served(one.input, 1000 * (time.monotonic() - one.began_s) / shared / one.pictures)
         return self._detector.in_flight - len(self._passes)
 
     def _start(self, batch: list[_Entry]) -> None:
-        tensors = [entry.message.tensor for entry in batch if isinstance(entry.message, Decoded)]
-        pictures = tensors[0][None] if len(tensors) == 1 and tensors[0] is not None else np.stack(tensors)  # type: ignore[arg-type]
+        began_s = time.monotonic()
+        tensors = [self._points.picture(entry.message, entry.letterbox) for entry in batch]  # type: ignore[arg-type]
+        pictures = tensors[0][None] if len(tensors) == 1 else np.stack(tensors)
         pending = self._detector.start(pictures)
-        self._passes.append(pending)
+        self._passes.append(_Pass(pending, batch[0].input, len(batch), began_s, len(self._passes) + 1))
         for row, entry in enumerate(batch):
             entry.pending, entry.row = pending, row
         self._metrics.count("roadtally_passes_total")
 
     def _pass_over(self, entry: _Entry) -> None:
-        """A newer picture of the camera waits: this one is not looked at."""
+        """A picture that is not looked at: its tracks are predicted."""
         assert isinstance(entry.message, Decoded)
         frame = msgspec.structs.replace(entry.message.frame, duty="predict")
         entry.message, entry.asked = msgspec.structs.replace(entry.message, frame=frame), False
@@ -116,11 +145,11 @@ class Detect:
         message = entry.message
         if isinstance(message, InBand):
             return message
+        self._points.result(message.frame, entry.since_s)
         return Detected(message.frame, self._detections(entry), message.yuv)
 
     def _detections(self, entry: _Entry) -> Detections | None:
-        if entry.pending is None:
+        if entry.pending is None or entry.letterbox is None:
             return None
         found = entry.pending.result()[entry.row]
-        letterbox = self._letterboxes[entry.message.frame.camera]  # type: ignore[union-attr]
-        return Detections(letterbox.to_picture(found.xyxy), found.score, found.label, found.masks)
+        return Detections(entry.letterbox.to_picture(found.xyxy), found.score, found.label, found.masks)

@@ -9,7 +9,7 @@ from stream.video.live_probe import probe_live
 from stream.video.planes import yuv_planes
 from stream.video.reader import VideoReader
 from stream.video.reading import Reading
-from stream.video.shaper import Shaper, shapes
+from stream.video.shaper import Shaper, shapes, shrunk
 from stream.video.source import VideoInfo, probe
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "probe",
     "probe_live",
     "shapes",
+    "shrunk",
     "yuv_planes",
 ]

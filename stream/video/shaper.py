@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import av.video.reformatter as swscale
+import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
@@ -30,6 +31,16 @@ def shapes(info: VideoInfo, letterbox: Letterbox | None, wants_yuv: bool) -> dic
     if letterbox is not None:
         wanted["tensor"] = (*letterbox.input_hw, 3)
     return wanted
+
+
+def shrunk(tensor: np.ndarray, large: Letterbox, small: Letterbox) -> np.ndarray:
+    """A network input u8 (h, w, 3) of one letterbox, for a smaller one of the same region."""
+    if small == large:
+        return tensor
+    (height, width), (rows, columns) = large.content_hw, small.content_hw
+    out = np.full((*small.input_hw, 3), PADDING, np.uint8)
+    out[:rows, :columns] = cv2.resize(tensor[:height, :width], (columns, rows), interpolation=cv2.INTER_AREA)
+    return out
 
 
 class Shaper:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.contract import DetectorSpec
+from stream.budget import OperatingPoint
 from stream.geometry import Letterbox
 from stream.messages import Decoded, Detected, EndOfStream, Frame, Message
 from stream.metrics import Metrics
@@ -19,9 +20,12 @@ ROUNDS, A_ROUND = 40, 4  # pictures of each camera that come while the detector 
 
 def detector_of(metrics: Metrics, blocks: bool, **weights: float) -> Detect:
     letterbox = Letterbox((0, 0, 64, 32), (32, 64))
-    cameras = [SimpleNamespace(name=n, letterbox=letterbox, weight=w, blocks=blocks) for n, w in weights.items()]
+    fixed = {"letterbox": letterbox, "letterboxes": {64: letterbox}, "blocks": blocks, "budget": None}
+    cameras = [SimpleNamespace(name=n, weight=w, **fixed) for n, w in weights.items()]
     spec = DetectorSpec("tests.blobs:BlobDetector", ((32, 64),))
-    return Detect(SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0), metrics)  # type: ignore[arg-type]
+    points = (OperatingPoint(64, 1, 5.0, 0.0),)
+    work = SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0, points=points, host="")
+    return Detect(work, metrics)  # type: ignore[arg-type]
 
 
 def picture(camera: str, seq: int) -> Decoded:
