@@ -74,8 +74,6 @@ class CameraConfig(Settings):
         default="auto", description="auto: a graphics card decodes where there is one that can; else, software."
     )
     wait_s: float = Field(default=10.0, ge=0, description="How long a live camera may be absent at the start of a run.")
-    weight: float = Field(
-        default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."
     frozen_s: float = Field(
         default=20.0, ge=0, description="A live camera that sends the same picture for so long is frozen; 0: never."
     )
@@ -83,12 +81,14 @@ class CameraConfig(Settings):
         default="follow",
         description="When the camera is moved. follow: its lines follow, or stop where they cannot; fixed: they stay.",
     )
+    weight: float = Field(
+        default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."
     )
-
-    @model_validator(mode="before")
     budget: BudgetConfig | None = Field(
         default=None, description="Of a live camera: what is seen less often or less sharply when the machine is slow."
     )
+
+    @model_validator(mode="before")
     @classmethod
     def _name_from_source(cls, values: Any) -> Any:
         if isinstance(values, dict) and not values.get("name") and isinstance(values.get("source"), str):
@@ -126,8 +126,6 @@ class CameraConfig(Settings):
         return name
 
 
-class DetectorConfig(Settings):
-    """Which network looks at the pictures, and how."""
 class PointConfig(Settings):
     """An operating point, as `roadtally tune` measures it on a machine."""
 
@@ -137,6 +135,8 @@ class PointConfig(Settings):
     error: float = Field(ge=0, description="Share of the crossings that it miscounts.")
 
 
+class DetectorConfig(Settings):
+    """Which network looks at the pictures, and how."""
 
     model: str = Field(default="roadtally-nano", description="A name from `roadtally models`, or a weights file.")
     input: Positive | tuple[Positive, Positive] = Field(
@@ -166,8 +166,6 @@ class PointConfig(Settings):
         description="Pass over pictures in which nothing moves near the lines; auto: of live cameras. A file that is "
         "looked at whole can be counted again with other lines.",
     )
-
-
     points: tuple[PointConfig, ...] = Field(
         default=(),
         description="Operating points that a camera with a budget moves between: those that `roadtally tune` wrote. "
@@ -180,6 +178,8 @@ class PointConfig(Settings):
         if larger := [point.input for point in self.points if point.input > most]:
             raise ValueError(f"points: expected inputs of at most {most}, that of the detector, got {max(larger)}")
         return self
+
+
 class OutputConfig(Settings):
     """What is written, and where."""
 
