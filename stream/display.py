@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,8 +16,7 @@ from stream.evaluation.counts import Score
 from stream.launch import Report
 from stream.messages import LABELS
 from stream.outcome import Watch
-from stream.scene import Scene
-from stream.summary import Summary
+from stream.tables import show_tally
 from stream.topology import Plan
 
 LINE_EVERY_S = 5.0  # plain progress lines when not on a terminal
@@ -58,10 +57,9 @@ def show_report(report: Report, plan: Plan) -> None:
     outcome, summary = report.outcome, report.summary
     for note in dict.fromkeys(outcome.notes):
         console.print(f"[dim]{note}[/dim]")
-    has_lines = any(camera.scene.lines for camera in plan.cameras)
-    if has_lines:
-        show_counts(summary, [camera.scene for camera in plan.cameras])
-    else:
+    scenes = [camera.scene for camera in plan.cameras]
+    show_tally(console, summary.tally, scenes)
+    if not any(scene.lines for scene in scenes):
         _show_users(report, plan)
     _show_ledger(report)
     _show_gaps(report)
@@ -90,7 +88,7 @@ def show_plan(plan: Plan) -> None:
         table.add_row(work.name, " → ".join(work.stages), cameras, work.inlet or "its source", onward)
     console.print(table)
     table = Table(title="cameras", title_justify="left")
-    for heading in ("camera", "picture", "network input", "sees", "lines", "when full"):
+    for heading in ("camera", "picture", "network input", "sees", "lines and zones", "when full"):
         table.add_column(heading)
     for camera in plan.cameras:
         height, width = camera.letterbox.input_hw
@@ -99,7 +97,8 @@ def show_plan(plan: Plan) -> None:
             f"{camera.scene.width}x{camera.scene.height} at {camera.info.fps:.2f} fps",
             f"{width}x{height}",
             "everything" if camera.scene.crop_xyxy is None else str(camera.scene.crop_xyxy),
-            ", ".join(line.name for line in camera.scene.lines) or "none",
+            ", ".join([line.name for line in camera.scene.lines] + [zone.name for zone in camera.scene.zones])
+            or "none",
             "block" if camera.blocks else "skip",
         )
     console.print(table)
@@ -159,23 +158,6 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
     if values.get(f'roadtally_connected{{camera="{camera}"}}') == 0:
         return f"camera away, {counted}"
     return f"{pace.fps(camera, frames):.0f} fps, {counted}"
-
-
-def show_counts(summary: Summary, scenes: Iterable[Scene]) -> None:
-    """Crossings by line, direction and class."""
-    table = Table(title="crossings", title_justify="left")
-    for heading in ("camera", "line", "direction"):
-        table.add_column(heading)
-    for label in (*LABELS, "all"):
-        table.add_column(label, justify="right")
-    counted = summary.by_line()
-    for scene in scenes:
-        for line in scene.lines:
-            for direction in ("in", "out"):
-                counts = counted.get((scene.camera, line.name, direction), Counter())
-                cells = [str(counts[label]) for label in LABELS]
-                table.add_row(scene.camera, line.name, direction, *cells, str(sum(counts.values())))
-    console.print(table)
 
 
 def _show_users(report: Report, plan: Plan) -> None:

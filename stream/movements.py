@@ -27,7 +27,7 @@ from stream.store import RoadUser
 Gate = tuple[str, str]  # line and direction
 Way = tuple[Gate, Gate]  # first and last gate
 
-MOVED = 0.05  # of the picture's diagonal: who went less far has no movement
+MOVED = 0.05  # of the picture's diagonal, between two points of a path: less is a parked car
 COVERED = 0.25  # of its movement's length: a piece that crossed no line must be as long
 CLEARER = 1.5  # the next best movement must be so many times as far, or else nobody can tell
 JOIN_S = 8.0  # a road user is hidden for so long at most
@@ -67,7 +67,7 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
     passed: dict[int, list[Crossing]] = {}
     for crossing in sorted((c for c in crossings if c.camera == scene.camera), key=lambda c: c.pts_s):
         passed.setdefault(crossing.track_id, []).append(crossing)
-    mine = [u for u in users if u.camera == scene.camera and _travel(u) >= MOVED * diagonal]
+    mine = [u for u in users if u.camera == scene.camera and has_moved(u, scene)]
     complete = {u.track_id: way for u in mine if (way := _way(passed.get(u.track_id, []))) is not None}
     found = [_turn(scene, u, complete[u.track_id], passed[u.track_id], "gates") for u in mine if u.track_id in complete]
     ways = _learn(mine, complete, diagonal)
@@ -179,6 +179,7 @@ def _points(user: RoadUser) -> np.ndarray:
     return np.array(user.path)[:, 1:]
 
 
-def _travel(user: RoadUser) -> float:
+def has_moved(user: RoadUser, scene: Scene) -> bool:
+    """Whether a road user went anywhere: it is no parked car."""
     _, x0, y0 = user.path[0]
-    return max(math.hypot(x - x0, y - y0) for _, x, y in user.path)
+    return max(math.hypot(x - x0, y - y0) for _, x, y in user.path) >= MOVED * math.hypot(scene.width, scene.height)

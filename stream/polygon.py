@@ -53,13 +53,13 @@ def check_zone(zone: Zone, scene: Scene) -> str | None:
         if not (0 <= x <= scene.width and 0 <= y <= scene.height):
             return f"its corner ({x:g}, {y:g}) lies outside the picture of {scene.width}x{scene.height}"
     sides = list(zip(corners, (*corners[1:], corners[0]), strict=True))
-    area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in sides)) / 2
-    if area < LEAST_AREA_PX2:
-        return f"it covers {area:.0f} square pixels and needs at least {LEAST_AREA_PX2:g}"
     for i, (a, b) in enumerate(sides):
         for c, d in sides[i + 2 : len(sides) - (i == 0)]:
             if _cross(a, b, c, d):
                 return "its sides cross each other: give the corners in order round the zone"
+    area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in sides)) / 2
+    if area < LEAST_AREA_PX2:
+        return f"it covers {area:.0f} square pixels and needs at least {LEAST_AREA_PX2:g}"
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,23 +13,21 @@ import numpy as np
 from stream.errors import OutputError
 from stream.ledger import Balance
 from stream.lines import suggest_line
-from stream.messages import Clock, Crossing, Gap
+from stream.messages import Clock, Crossing, Gap, Visit
+from stream.movements import Turn, find_turns, has_moved
 from stream.scene import Scene
 from stream.sinks.events import STORE
 from stream.store import RoadUser, Store
 
-CROSSINGS = "crossings.csv"
-MOVED = 0.05  # of the picture's diagonal, between two points of a path: less is a parked car
+CROSSINGS, MOVEMENTS, VISITS = "crossings.csv", "movements.csv", "visits.csv"
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """Everything the closing table shows."""
+class Tally(msgspec.Struct, frozen=True):
+    """What was counted, in order of time."""
 
     crossings: list[Crossing]
-    moving: list[RoadUser]
-    balances: list[Balance]
-    gaps: list[Gap] = []  # times in which a camera was not seen
-    repairs: list[tuple[str, str]] = []  # (camera, what was put right without loss)
+    turns: list[Turn] = []
+    visits: list[Visit] = []
 
     def by_line(self) -> dict[tuple[str, str, str], Counter[str]]:
         """(camera, line, direction) -> how many of each class."""
@@ -40,6 +37,27 @@ class Summary(msgspec.Struct, frozen=True):
             table.setdefault(key, Counter())[crossing.label] += 1
         return table
 
+    def by_movement(self) -> dict[tuple[str, str], Counter[str]]:
+        """(camera, movement) -> how many of each class."""
+        table: dict[tuple[str, str], Counter[str]] = {}
+        for turn in self.turns:
+            table.setdefault((turn.camera, turn.movement), Counter())[turn.label] += 1
+        return table
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Everything the closing table shows."""
+
+    tally: Tally
+    moving: list[RoadUser]
+    balances: list[Balance]
+    gaps: list[Gap] = []  # times in which a camera was not seen
+    repairs: list[tuple[str, str]] = []  # (camera, what was put right without loss)
+
+    @property
+    def crossings(self) -> list[Crossing]:
+        return self.tally.crossings
+
     def moving_by_class(self) -> dict[str, Counter[str]]:
         """camera -> how many distinct moving road users of each class."""
         table: dict[str, Counter[str]] = {}
@@ -48,14 +66,31 @@ class Summary(msgspec.Struct, frozen=True):
         return table
 
 
-def summarise(folder: Path, diagonals_px: dict[str, float]) -> Summary:
-    """Fold the store of a run. diagonals_px: of each camera's picture."""
+def summarise(folder: Path, scenes: Sequence[Scene]) -> Summary:
+    """Fold the store of a run. scenes: of its cameras."""
     store = Store(folder / STORE)
     try:
-        users = [user for user in store.users() if _travel_px(user) >= MOVED * diagonals_px[user.camera]]
-        return Summary(store.crossings(), users, store.balances(), store.gaps(), store.notes("repair"))
+        users, crossings = store.users(), store.crossings()
+        moving = [user for user in users for scene in scenes if user.camera == scene.camera and has_moved(user, scene)]
+        tally = Tally(crossings, turns_of(scenes, moving, crossings), store.visits())
+        return Summary(tally, moving, store.balances(), store.gaps(), store.notes("repair"))
     finally:
         store.close()
+
+
+def stored_users(folder: Path) -> list[RoadUser]:
+    """The road users of a run with their paths."""
+    store = Store(folder / STORE)
+    try:
+        return store.users()
+    finally:
+        store.close()
+
+
+def turns_of(scenes: Sequence[Scene], users: Sequence[RoadUser], crossings: Sequence[Crossing]) -> list[Turn]:
+    """The turning movements of all cameras, in order of time."""
+    found = [turn for scene in scenes for turn in find_turns(scene, users, crossings)]
+    return sorted(found, key=lambda turn: (turn.pts_s, turn.camera, turn.track_id))
 
 
 def stored_crossings(folder: Path) -> list[Crossing]:
@@ -76,23 +111,52 @@ def stored_clocks(folder: Path, camera: str) -> list[Clock]:
         store.close()
 
 
-def write_crossings(folder: Path, crossings: Sequence[Crossing]) -> Path:
-    """crossings.csv: camera, line, direction, track_id, class, frame (0-based, decode order), pts_s."""
-    path = folder / CROSSINGS
+def write_tally(folder: Path, tally: Tally, scenes: Sequence[Scene]) -> list[Path]:
+    """crossings.csv, and movements.csv and visits.csv where some are asked for: a row an event. Frames count from 0, in
+    decode order. Raises OutputError."""
+    paths = [_write(folder / CROSSINGS, ("camera", "line", "direction", "track_id", "class", "frame", "pts_s"), [
+        (c.camera, c.line, c.direction, c.track_id, c.label, c.seq, f"{c.pts_s:.3f}") for c in tally.crossings
+    ])]  # fmt: skip
+    if any(scene.movements for scene in scenes):
+        head = ("camera", "movement", "origin", "destination", "track_id", "class", "pts_s", "by")
+        rows = [(t.camera, t.movement, t.origin, t.destination, t.track_id, t.label, f"{t.pts_s:.3f}", t.by)
+                for t in tally.turns]  # fmt: skip
+        paths.append(_write(folder / MOVEMENTS, head, rows))
+    if any(scene.zones for scene in scenes):
+        columns = ("camera", "zone", "track_id", "class", "entered_frame", "entered_s", "entered", "left_frame")
+        paths.append(
+            _write(
+                folder / VISITS, (*columns, "left_s", "left", "dwell_s"), [_visit_row(visit) for visit in tally.visits]
+            )
+        )
+    return paths
+
+
+def _visit_row(visit: Visit) -> tuple[object, ...]:
+    left_s, dwell_s = ("", "") if visit.left_s is None else (visit.left_s, visit.left_s - visit.entered_s)
+    left = tuple(f"{value:.3f}" if isinstance(value, float) else value for value in (left_s, dwell_s))
+    who = (visit.camera, visit.zone, visit.track_id, visit.label)
+    return (
+        *who,
+        visit.entered_seq,
+        f"{visit.entered_s:.3f}",
+        visit.entered,
+        visit.left_seq,
+        left[0],
+        visit.left,
+        left[1],
+    )
+
+
+def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(("camera", "line", "direction", "track_id", "class", "frame", "pts_s"))
-            for c in crossings:
-                writer.writerow((c.camera, c.line, c.direction, c.track_id, c.label, c.seq, f"{c.pts_s:.3f}"))
+            writer.writerow(head)
+            writer.writerows(rows)
     except OSError as error:
         raise OutputError(str(path), f"cannot be written: {error.strerror}", "free some disk") from error
     return path
-
-
-def _travel_px(user: RoadUser) -> float:
-    _, x0, y0 = user.path[0]
-    return max(math.hypot(x - x0, y - y0) for _, x, y in user.path)
 
 
 def suggestion(summary: Summary, scene: Scene) -> str | None:

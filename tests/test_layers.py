@@ -33,7 +33,7 @@ LAYERS = (
     ("stream.worker", "stream.inline"),
     ("stream.supervisor", "stream.health_server"),
     ("stream.launch",),
-    ("stream.display",),
+    ("stream.display", "stream.tables"),
     ("stream.commands",),
     ("stream.cli",),
 )  # fmt: skip

@@ -34,10 +34,11 @@ def replay(
     ] = None,
 ) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
-    from stream.display import console, show_counts
+    from stream.display import console
     from stream.options import read_drawing, read_settings
     from stream.replay import drawing_changes, lanes_of, recount, stored_config
-    from stream.summary import Summary, write_crossings
+    from stream.summary import Tally, stored_users, turns_of, write_tally
+    from stream.tables import show_tally
 
     config = stored_config(folder)
     changes = drawing_changes(config, read_drawing(line, zone, movement), camera)
@@ -47,9 +48,11 @@ def replay(
     crossings = sorted(
         (c for one in recounts for c in one.crossings), key=lambda c: (c.pts_s, c.camera, c.line, c.track_id)
     )
-    show_counts(Summary(crossings, [], []), [lane.scene for lane in lanes])
-    target = out or folder / "replay"
-    path = write_crossings(make_folder(target), crossings)
+    scenes = [lane.scene for lane in lanes]
+    turns = turns_of(scenes, stored_users(folder), crossings)
+    tally = Tally(crossings, turns, [visit for one in recounts for visit in one.visits])
+    show_tally(console, tally, scenes)
+    paths = write_tally(make_folder(out or folder / "replay"), tally, scenes)
     busy_s, updates = sum(one.busy_s for one in recounts), sum(one.updates for one in recounts)
     frames = sum(one.frames for one in recounts)
     pace = updates / max(sum(one.counting_s for one in recounts), 1e-9) / 1e6
@@ -60,7 +63,8 @@ def replay(
     for lane, one in zip(lanes, recounts, strict=True):
         if not one.ended:
             console.print(f"[yellow]{lane.scene.camera}: the run did not end in order; counted up to there[/yellow]")
-    console.print(f"  {path}", highlight=False, soft_wrap=True)
+    for path in paths:
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
 
 
 def report(
@@ -79,18 +83,22 @@ def report(
     from stream.options import read_drawing
     from stream.replay import drawing_changes, lanes_of, recount, stored_config
     from stream.reports.report import make_report
-    from stream.summary import stored_crossings
+    from stream.summary import Tally, summarise, turns_of
 
     axis = _axis(bin_min, start)
     config = stored_config(folder)
     drawn = drawing_changes(config, read_drawing(line, zone, movement), camera)
     config = stored_config(folder, drawn) if drawn else config
     lanes = lanes_of(folder, config)
+    scenes = [lane.scene for lane in lanes]
+    summary = summarise(folder, scenes)
+    tally = summary.tally
     if drawn:
-        crossings = [c for lane in lanes for c in recount(lane, config.counting).crossings]
-    else:
-        crossings = stored_crossings(folder)
-    findings = make_report(folder, lanes, crossings, axis, make_folder(out or folder / "report"))
+        recounts = [recount(lane, config.counting) for lane in lanes]
+        crossings = [c for one in recounts for c in one.crossings]
+        turns = turns_of(scenes, summary.moving, crossings)
+        tally = Tally(crossings, turns, [visit for one in recounts for visit in one.visits])
+    findings = make_report(folder, lanes, summary.moving, tally, (axis, make_folder(out or folder / "report")))
     _show_findings(findings)
 
 

@@ -33,6 +33,11 @@ class Bins(msgspec.Struct, frozen=True):
         """bool (bins,): anything was observed."""
         return self.observed_s > 0
 
+    def index(self, pts_s: float) -> int:
+        """The bin of a moment; of one outside all, the nearest."""
+        k = int(np.searchsorted(self.edges_s, pts_s, side="right")) - 1
+        return min(max(k, 0), len(self.edges_s) - 2)
+
 
 class Peak(msgspec.Struct, frozen=True):
     """One line and direction over the whole report. Peak and shares are of motor vehicles: car, motorcycle, bus, truck.

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from math import hypot
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from stream.messages import Clock, Crossing
+from stream.messages import Clock, Crossing, Visit
+from stream.movements import Turn
 from stream.replay import Lane
 from stream.reports.bins import Bins, Peak, count_bins, peaks
-from stream.reports.plots import plot_counts, plot_trajectories
+from stream.reports.movements import movements_table
+from stream.reports.plots import plot_counts, plot_movements, plot_occupancy, plot_trajectories
 from stream.reports.tables import bins_table, peaks_table, write_tables
 from stream.reports.times import Axis, observed_spans, utc_of
+from stream.reports.zones import occupancy, zones_table
 from stream.sinks.background import BACKGROUND
-from stream.summary import stored_clocks, summarise
+from stream.store import RoadUser
+from stream.summary import Tally, stored_clocks
 from stream.trajectories import read_times
 
+Event = TypeVar("Event", Crossing, Turn, Visit)
 Spans = dict[str, np.ndarray]
 """Camera -> when it was observed: of times.observed_spans."""
 
@@ -36,42 +41,75 @@ class Findings(msgspec.Struct, frozen=True):
     peaks: list[Peak]
 
 
-def make_report(folder: Path, lanes: Sequence[Lane], crossings: Sequence[Crossing], axis: Axis, out: Path) -> Findings:
-    """Write the report of the run in `folder` to `out`. crossings: of all its lanes. Raises OutputError."""
+def make_report(
+    folder: Path, lanes: Sequence[Lane], users: Sequence[RoadUser], tally: Tally, to: tuple[Axis, Path]
+) -> Findings:
+    """Write the report of the run in `folder`. users, tally: of all its lanes; to: the axis of the tables, and the
+    folder they go to. Raises OutputError."""
+    axis, out = to
     spans = {lane.scene.camera: observed_spans([read_times(path) for path in lane.files]) for lane in lanes}
     clocks = {lane.scene.camera: stored_clocks(folder, lane.scene.camera) for lane in lanes}
     if axis.start is None and all(clocks.values()):
-        axis, crossings, spans = _by_time_of_day(axis, crossings, spans, clocks)
-    all_bins = [count_bins(lane.scene, crossings, spans[lane.scene.camera], axis) for lane in lanes]
+        axis, tally, spans = _by_time_of_day(axis, tally, spans, clocks)
+    all_bins = [count_bins(lane.scene, tally.crossings, spans[lane.scene.camera], axis) for lane in lanes]
     found = [peak for bins in all_bins for peak in peaks(bins)]
-    paths = write_tables(out, "counts", bins_table(all_bins, axis)) + write_tables(
-        out, "peaks", peaks_table(found, axis)
-    )
-    users = summarise(folder, {lane.scene.camera: hypot(lane.scene.width, lane.scene.height) for lane in lanes}).moving
+    paths = write_tables(out, "counts", bins_table(all_bins, axis))
+    paths += write_tables(out, "peaks", peaks_table(found, axis))
+    if any(lane.scene.movements for lane in lanes):
+        paths += write_tables(out, "movements", movements_table(all_bins, tally.turns, axis))
+    if any(lane.scene.zones for lane in lanes):
+        paths += write_tables(out, "zones", zones_table(all_bins, spans, tally.visits, axis))
     for lane, bins in zip(lanes, all_bins, strict=True):
-        scene, name = lane.scene, f"{lane.scene.camera}_" if len(lanes) > 1 else ""
-        mine = [user for user in users if user.camera == scene.camera]
-        background = lane.files[0].parent / BACKGROUND
-        if scene.lines:
-            fine = msgspec.structs.replace(axis, bin_s=_plot_bin_s(bins, axis))
-            drawn = count_bins(scene, crossings, spans[scene.camera], fine)
-            paths.append(plot_counts(drawn, fine, out / f"{name}counts.png"))
-        paths.append(plot_trajectories(scene, mine, background, out / f"{name}trajectories.png"))
+        prefix = f"{lane.scene.camera}_" if len(lanes) > 1 else ""
+        fine = msgspec.structs.replace(axis, bin_s=_plot_bin_s(bins, axis))
+        drawn = count_bins(lane.scene, tally.crossings, spans[lane.scene.camera], fine)
+        paths += _plot_lane(lane, users, tally, (drawn, fine, spans[lane.scene.camera]), f"{out}/{prefix}")
     return Findings(paths, axis, all_bins, found)
 
 
+def _plot_lane(
+    lane: Lane, users: Sequence[RoadUser], tally: Tally, over: tuple[Bins, Axis, np.ndarray], out: str
+) -> list[Path]:
+    """The plots of one camera. over: its bins, their axis and when it was observed; out: how their names begin."""
+    scene, (bins, axis, spans), paths = lane.scene, over, []
+    mine = [user for user in users if user.camera == scene.camera]
+    background = lane.files[0].parent / BACKGROUND
+    if scene.lines:
+        paths.append(plot_counts(bins, axis, Path(f"{out}counts.png")))
+    if scene.zones:
+        inside = {
+            zone.name: occupancy(
+                [v for v in tally.visits if (v.camera, v.zone) == (scene.camera, zone.name)], bins, spans
+            ).mean
+            for zone in scene.zones
+        }
+        paths.append(plot_occupancy(bins, inside, axis, Path(f"{out}zones.png")))
+    paths.append(plot_trajectories(scene, mine, background, Path(f"{out}trajectories.png")))
+    turns = [turn for turn in tally.turns if turn.camera == scene.camera]
+    if turns:
+        paths.append(plot_movements(scene, mine, turns, background, Path(f"{out}movements.png")))
+    return paths
+
+
 def _by_time_of_day(
-    axis: Axis, crossings: Sequence[Crossing], spans: Spans, clocks: Mapping[str, Sequence[Clock]]
-) -> tuple[Axis, list[Crossing], Spans]:
+    axis: Axis, tally: Tally, spans: Spans, clocks: Mapping[str, Sequence[Clock]]
+) -> tuple[Axis, Tally, Spans]:
     """The same on the cameras' clocks: seconds since the first of them was seen, in the local time of this machine."""
     utc = {camera: utc_of(span, clocks[camera]) for camera, span in spans.items()}
     zero_s = float(int(min(clock.utc_s for of_camera in clocks.values() for clock in of_camera)))
     start = datetime.datetime.fromtimestamp(zero_s)  # the local time of this machine
-    moved = []
-    for crossing in crossings:
-        utc_s = float(utc_of(np.array([crossing.pts_s]), clocks[crossing.camera])[0])
-        moved.append(msgspec.structs.replace(crossing, pts_s=utc_s - zero_s))
-    return Axis(axis.bin_s, start), moved, {camera: span - zero_s for camera, span in utc.items()}
+
+    def moved(event: Event, *fields: str) -> Event:
+        known = {name: value for name in fields if (value := getattr(event, name)) is not None}
+        times = utc_of(np.array(list(known.values())), clocks[event.camera]) - zero_s
+        return msgspec.structs.replace(event, **dict(zip(known, times.tolist(), strict=True)))
+
+    on_clock = Tally(
+        [moved(crossing, "pts_s") for crossing in tally.crossings],
+        [moved(turn, "pts_s") for turn in tally.turns],
+        [moved(visit, "entered_s", "left_s") for visit in tally.visits],
+    )
+    return Axis(axis.bin_s, start), on_clock, {camera: span - zero_s for camera, span in utc.items()}
 
 
 def _plot_bin_s(bins: Bins, axis: Axis) -> float:

@@ -20,17 +20,8 @@ from stream.reports.times import HOUR_S, Axis
 def bins_table(all_bins: Sequence[Bins], axis: Axis) -> pa.Table:
     """A row a bin, line, direction and class, also where nothing passed. Where nothing was observed, count is null."""
     rows = [row for bins in all_bins for row in _rows(bins, axis)]
-    when = _when(axis)
-    columns = {
-        "camera": pa.string(),
-        "line": pa.string(),
-        "direction": pa.string(),
-        "class": pa.string(),
-        **dict.fromkeys(_names(axis, "start", "end"), when),
-        "observed_s": pa.float64(),
-        "count": pa.int64(),
-        "flow_per_h": pa.float64(),
-    }
+    text = {name: pa.string() for name in ("camera", "line", "direction", "class")}
+    columns = text | bin_columns(axis) | {"count": pa.int64(), "flow_per_h": pa.float64()}
     return pa.Table.from_pylist(rows, schema=pa.schema(columns.items()))
 
 
@@ -62,15 +53,25 @@ def write_tables(folder: Path, name: str, table: pa.Table) -> list[Path]:
     return paths
 
 
-def _rows(bins: Bins, axis: Axis) -> list[dict[str, Any]]:
+def bin_heads(bins: Bins, axis: Axis) -> list[tuple[dict[str, Any], float]]:
+    """Of each bin the cells that say when it was and how much of it was observed, and these seconds."""
     start, end = _names(axis, "start", "end")
+    edges_s = bins.edges_s.tolist()
+    return [
+        ({start: axis.at(edges_s[k]), end: axis.at(edges_s[k + 1]), "observed_s": round(seconds, 3)}, seconds)
+        for k, seconds in enumerate(bins.observed_s.tolist())
+    ]
+
+
+def bin_columns(axis: Axis) -> dict[str, pa.DataType]:
+    """The columns of bin_heads."""
+    return {**dict.fromkeys(_names(axis, "start", "end"), _when(axis)), "observed_s": pa.float64()}
+
+
+def _rows(bins: Bins, axis: Axis) -> list[dict[str, Any]]:
     rows = []
-    for k, (seconds, known) in enumerate(zip(bins.observed_s.tolist(), bins.known().tolist(), strict=True)):
-        head = {
-            start: axis.at(float(bins.edges_s[k])),
-            end: axis.at(float(bins.edges_s[k + 1])),
-            "observed_s": round(seconds, 3),
-        }
+    for k, (head, seconds) in enumerate(bin_heads(bins, axis)):
+        known = seconds > 0
         for line, counts in zip(bins.scene.lines, bins.count[..., k].tolist(), strict=True):
             for direction, by_class in zip(DIRECTIONS, counts, strict=True):
                 for label, count in zip(LABELS, by_class, strict=True):

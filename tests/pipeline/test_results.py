@@ -56,6 +56,38 @@ def test_tables_and_plots_are_written_when_a_run_is_reported(folder: Path) -> No
         assert np.ptp(cv2.imread(str(report / name))) > 100
 
 
+def test_zones_and_movements_are_counted_and_reported_when_they_are_drawn_afterwards(
+    folder: Path, tmp_path: Path
+) -> None:
+    drawn = ["--line", "A:0.1,0.3,0.9,0.3", "--line", "B:0.1,0.7,0.9,0.7", "--zone", "Z:0,0.3,1,0.3,1,0.7,0,0.7"]
+    said = invoke("replay", folder, *drawn, "--out", tmp_path / "replay")
+    assert "turning movements" in said and "visits" in said
+    names = {path.name for path in (tmp_path / "replay").iterdir()}
+    assert names == {"crossings.csv", "movements.csv", "visits.csv"}
+    with (tmp_path / "replay/visits.csv").open(newline="") as file:
+        visits = list(csv.DictReader(file))
+    assert visits and all(float(row["dwell_s"]) >= 0 for row in visits)
+    invoke("report", folder, *drawn, "--movement", "down:A,B", "--out", tmp_path / "report")
+    made = {path.name for path in (tmp_path / "report").iterdir()}
+    assert made >= {"zones.csv", "zones.parquet", "zones.png", "movements.csv", "movements.parquet", "movements.png"}
+    with (tmp_path / "report/movements.csv").open(newline="") as file:
+        assert {row["movement"] for row in csv.DictReader(file)} == {"down"}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--zone=Z:0,0,1", "expected NAME:x1,y1,x2,y2,x3,y3"),
+        ("--zone=Z:0,0,1,1,1,0,0,1", "sides cross"),
+        ("--movement=left:A,C", "there is no line 'C'"),
+        ("--movement=left", "expected NAME:ORIGIN,DESTINATION"),
+    ],
+)
+def test_a_drawing_is_refused_when_it_cannot_be_counted(folder: Path, option: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        invoke("replay", folder, option)
+
+
 def test_other_lines_are_reported_when_they_are_drawn_afterwards(folder: Path, tmp_path: Path) -> None:
     invoke("report", folder, "--line", "left:0.1,0.4,0.35,0.4", "--bin", 5, "--out", tmp_path)
     with (tmp_path / "peaks.csv").open(newline="") as file:

@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.messages import LABELS, Clock, Crossing
+from stream.messages import LABELS, Clock, Crossing, Visit
+from stream.movements import Turn
 from stream.reports.bins import Peak, count_bins, peaks
+from stream.reports.movements import movements_table
 from stream.reports.tables import bins_table, write_tables
 from stream.reports.times import Axis, observed_s, observed_spans, utc_of
-from stream.scene import Line, Scene
+from stream.reports.zones import zones_table
+from stream.scene import Line, Movement, Scene, Zone
 
 SCENE = Scene("cam", 640, 360, (Line("A", 0, 180, 640, 180), Line("B", 0, 90, 640, 90)))
 SEVEN = datetime.datetime(2026, 5, 4, 7, 5)
@@ -118,3 +121,55 @@ def test_no_crossing_is_lost_when_counted_into_bins(rows: list[tuple[float, str,
 def test_pts_become_times_of_day_when_a_camera_told_its_clock_twice() -> None:
     clocks = [Clock("cam", 0, 0.0, 1000.0, "arrival"), Clock("cam", 0, 60.0, 1060.5, "rtcp")]
     assert utc_of(np.array([-1.0, 0.0, 59.0, 60.0, 100.0]), clocks).tolist() == [999.0, 1000.0, 1059.0, 1060.5, 1100.5]
+
+
+ZONED = msgspec.structs.replace(SCENE, zones=(Zone("Z", ((0.0, 0.0), (640.0, 0.0), (640.0, 360.0))),))
+
+
+def visit(entered_s: float, left_s: float | None, **other: Any) -> Visit:
+    values = {"camera": "cam", "zone": "Z", "track_id": 1, "label": "car", "entered_seq": 0, "entered": "edge"}
+    left = {"left_seq": None, "left": None if left_s is None else "edge"}
+    return Visit(**{**values, "entered_s": entered_s, "left_s": left_s, **left, **other})
+
+
+def zone_rows(visits: list[Visit], spans: list[tuple[float, float]], label: str = "all") -> list[dict[str, Any]]:
+    bins = count_bins(ZONED, [], np.array(spans), QUARTER)
+    rows = zones_table([bins], {"cam": np.array(spans)}, visits, QUARTER).to_pylist()
+    return [row for row in rows if row["class"] == label]
+
+
+def test_occupancy_is_of_the_observed_time_when_a_visit_lasts_over_bins() -> None:
+    rows = zone_rows([visit(800.0, 1000.0), visit(850.0, 860.0)], [(0.0, 1800.0)])
+    assert [row["visits"] for row in rows] == [2, 0]
+    assert [row["mean_inside"] for row in rows] == [pytest.approx(110 / 900, abs=1e-3), pytest.approx(0.111, abs=1e-3)]
+    assert [row["most_inside"] for row in rows] == [2, 1]
+    assert [(row["dwell_known"], row["dwell_mean_s"]) for row in rows] == [(1, 10.0), (1, 200.0)]
+
+
+def test_a_zone_is_not_empty_but_unknown_when_the_camera_was_away() -> None:
+    rows = zone_rows([visit(800.0, 890.0)], [(0.0, 900.0), (1800.0, 2250.0)])
+    figures = ("visits", "mean_inside", "most_inside", "dwell_known", "dwell_mean_s")
+    assert [rows[1][name] for name in figures] == [None] * 5
+    assert [rows[2][name] for name in figures] == [0, 0.0, 0, 0, None]
+
+
+def test_a_dwell_time_is_not_averaged_when_its_beginning_or_end_was_not_seen() -> None:
+    cut = [visit(10.0, 20.0, entered="born"), visit(10.0, 20.0, left="lost"), visit(10.0, 700.0, left="unseen")]
+    (row,) = zone_rows([*cut, visit(10.0, 40.0)], [(0.0, 900.0)])
+    assert (row["visits"], row["dwell_known"], row["dwell_mean_s"]) == (4, 1, 30.0)
+
+
+def test_who_is_inside_when_a_run_is_killed_was_inside_until_the_last_picture() -> None:
+    (row,) = zone_rows([visit(450.0, None)], [(0.0, 900.0)])
+    assert (row["mean_inside"], row["dwell_known"]) == (0.5, 0)
+
+
+def test_movements_have_no_count_when_nothing_was_observed() -> None:
+    scene = msgspec.structs.replace(SCENE, movements=(Movement("A to B", "A", "B"), Movement("B to A", "B", "A")))
+    spans = np.array([(0.0, 900.0), (1800.0, 2250.0)])
+    turns = [Turn("cam", "A to B", "A", "B", k, "bus", at_s, "gates") for k, at_s in enumerate((5.0, 6.0, 1900.0))]
+    table = movements_table([count_bins(scene, [], spans, QUARTER)], turns, QUARTER)
+    assert {row["movement"] for row in table.to_pylist()} == {"A to B"}  # the other was not made
+    rows = [row for row in table.to_pylist() if row["class"] == "bus"]
+    assert [(row["observed_s"], row["count"], row["flow_per_h"]) for row in rows] == [
+        (900.0, 2, 8.0), (0.0, None, None), (450.0, 1, 8.0)]  # fmt: skip
