@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
+TWIN_IOU = 0.7  # two boxes of one group that overlap so much are two opinions on one road user
 PART_SHARE = 0.7  # of a box that lies in one of the same group: a part of that vehicle, its cab or its load
 PERSON, TWO_WHEELER, VEHICLE = 0, 1, 2
 GROUP = np.array([PERSON, TWO_WHEELER, VEHICLE, TWO_WHEELER, VEHICLE, VEHICLE])  # of each of messages.LABELS
@@ -154,7 +155,8 @@ def redundant(
 ) -> np.ndarray:
     """Which detections of one picture say nothing of their own: box f64 (4, N), score (N,), label (N,) -> indices.
 
-    A weak one that lies on or in a confident one of its group, and one that is drawn round several others.
+    A weak one that lies on or in a confident one of its group, one in the place of a better one of its group (the
+    detector suppresses by class: a car is not also a truck), and one that is drawn round several others.
     """
     i, j = near_pairs(box, box)
     none = i[:0]
@@ -172,9 +174,11 @@ def redundant(
         return none
     i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
     confident = score >= confident_score
-    weak = (shared >= least_iou * (i_area + j_area - shared)) | (shared >= PART_SHARE * i_area)
+    union = i_area + j_area - shared
+    weak = (shared >= least_iou * union) | (shared >= PART_SHARE * i_area)
+    better = (score[j] > score[i]) | ((score[j] == score[i]) & (j < i))
     drop = np.zeros(len(score), bool)
-    drop[i[weak & ~confident[i] & confident[j]]] = True
+    drop[i[(weak & ~confident[i] & confident[j]) | (better & (shared >= TWIN_IOU * union))]] = True
     part = (shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (score[j] >= 0.5 * score[i])
     i, j = i[part], j[part]
     if len(i) > 1:

@@ -110,6 +110,18 @@ def test_one_track_when_a_vehicle_has_a_car_box_and_a_truck_box() -> None:
     assert tracks.track_id.tolist() == [1]
 
 
+def test_lost_track_takes_no_second_box_when_another_vehicle_passes() -> None:
+    """A regression: the truck box of a car woke the track of a vehicle that was gone, and the car was not counted."""
+    tracker = Tracker(TrackerSettings())
+    for k in range(10):
+        tracker.update(detections(car(200), car(60 + 5 * k)), k / 25)
+    for k in range(10, 30):
+        x = 60 + 5 * k
+        second = ((x + 1.0, 101.0, 62.0, 41.0), TRUCK, 0.5)
+        tracks = tracker.update(detections(car(x, score=0.8), second), k / 25)
+        assert tracks.observed.sum() == 1
+
+
 def test_one_track_when_a_rider_sits_on_a_motorcycle() -> None:
     tracker = Tracker(TrackerSettings())
     for k in range(10):
