@@ -1,7 +1,8 @@
-"""Which part of the picture the network needs to see for the lines that are counted on.
+"""Which part of the picture the network needs to see for the lines and edges of zones that are counted on.
 
 A small line in a large picture is seen at several times the resolution for the same cost when only its surroundings
-are looked at. The surroundings must be wide enough for tracks to settle on both sides of the line.
+are looked at. A track needs way to settle before and behind a line, so the region reaches far along the direction in
+which the line is crossed, and only a little beyond its ends.
 """
 
 from __future__ import annotations
@@ -9,29 +10,43 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stream.geometry import STRIDE, fit_input
+import numpy as np
+
+from stream.geometry import STRIDE, Letterbox, fit_input
 from stream.scene import Line
 
 Crop = tuple[int, int, int, int]
 
-MARGIN_OF_LINE = 1.0  # of the longest line: a road's width is some vehicles wide, and they need some lengths to settle
-MARGIN_OF_PICTURE = (0.15, 0.30)  # of the longer side: never less, never more
-WORTH = 0.75  # of the picture: a larger region is not worth a crop
+ACROSS = 1.0  # of a line's length, before and behind it: a road's width is some vehicles wide
+ACROSS_PICTURE = (0.15, 0.30)  # of the picture's longer side: never less, never more
+BEYOND = 0.25  # of a line's length, beyond each end: a vehicle over an end is seen whole
+BEYOND_PICTURE = (0.04, 0.10)
+LEAST_GAIN = 1.2  # network pixels per picture pixel against the whole picture: for less, vehicles are not cut off
 
 
 def region_of(lines: Sequence[Line], size_wh: tuple[int, int], long_side: int) -> tuple[Crop | None, tuple[int, int]]:
     """(the region as xyxy in even pixels or None for the whole picture, network input (height, width)).
 
-    long_side: of the network input for the whole picture; a region gets as many network pixels in its own shape, and
-    is never enlarged beyond the picture's own pixels unless the whole picture would be.
+    long_side: of the network input for the whole picture; a region gets about as many network pixels in its own shape,
+    and is never enlarged beyond the picture's own pixels unless the whole picture would be.
     """
     whole = fit_input(size_wh, long_side)
     if not lines:
         return None, whole
-    x1, y1, x2, y2 = _surroundings(lines, size_wh)
-    if (x2 - x1) * (y2 - y1) > WORTH * size_wh[0] * size_wh[1]:
+    crop, input_hw = _fitted(_surroundings(lines, size_wh), size_wh, long_side)
+    everything = Letterbox((0, 0, *size_wh), whole)
+    if Letterbox(crop, input_hw).scale < LEAST_GAIN * everything.scale:
         return None, whole
-    scale = math.sqrt(whole[0] * whole[1] / ((x2 - x1) * (y2 - y1)))
+    return crop, input_hw
+
+
+def _fitted(
+    needed: tuple[float, float, float, float], size_wh: tuple[int, int], long_side: int
+) -> tuple[Crop, tuple[int, int]]:
+    """A region around what is needed, in the shape of an input of about as many pixels as that of the whole picture."""
+    x1, y1, x2, y2 = needed
+    whole_h, whole_w = fit_input(size_wh, long_side)
+    scale = math.sqrt(whole_h * whole_w / ((x2 - x1) * (y2 - y1)))
     scale = min(scale, max(1.0, long_side / max(size_wh)))
     input_w, input_h = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (x2 - x1, y2 - y1))
     scale = min(input_w / (x2 - x1), input_h / (y2 - y1))
@@ -41,17 +56,26 @@ def region_of(lines: Sequence[Line], size_wh: tuple[int, int], long_side: int) -
 
 
 def _surroundings(lines: Sequence[Line], size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
-    longest = max(math.hypot(line.x2 - line.x1, line.y2 - line.y1) for line in lines)
-    least, most = (share * max(size_wh) for share in MARGIN_OF_PICTURE)
-    margin = min(max(MARGIN_OF_LINE * longest, least), most)
-    xs = [x for line in lines for x in (line.x1, line.x2)]
-    ys = [y for line in lines for y in (line.y1, line.y2)]
-    return (
-        max(0.0, min(xs) - margin),
-        max(0.0, min(ys) - margin),
-        min(float(size_wh[0]), max(xs) + margin),
-        min(float(size_wh[1]), max(ys) + margin),
-    )
+    """The upright rectangle of all that tracks need, inside the picture."""
+    corners = np.concatenate([_around(line, max(size_wh)) for line in lines])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    (x1, y1), (x2, y2) = np.clip((low, high), 0, size_wh).tolist()
+    return x1, y1, x2, y2
+
+
+def _around(line: Line, side: float) -> np.ndarray:
+    """Corners (4, 2) of the rectangle around a line, in its own direction. side: the longer one of the picture."""
+    ends = np.array([(line.x1, line.y1), (line.x2, line.y2)])
+    length = float(np.hypot(*(ends[1] - ends[0])))
+    along = (ends[1] - ends[0]) / length
+    beyond = along * _within(BEYOND * length, BEYOND_PICTURE, side)
+    across = along[::-1] * (-1, 1) * _within(ACROSS * length, ACROSS_PICTURE, side)
+    first, last = ends[0] - beyond, ends[1] + beyond
+    return np.stack([first - across, first + across, last - across, last + across])
+
+
+def _within(length: float, shares: tuple[float, float], side: float) -> float:
+    return min(max(length, shares[0] * side), shares[1] * side)
 
 
 def _grown(low: float, high: float, wanted: float, size: int) -> tuple[int, int]:
