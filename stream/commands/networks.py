@@ -32,7 +32,8 @@ def list_all(context: typer.Context) -> None:
         size = f"{info.bytes / 2**20:.1f} MiB"
         table.add_row(name, size, ", ".join(info.classes), info.licence, ", ".join(info.engines), info.path)
     console.print(table)
-    console.print("Others by path: a .safetensors of roadtally, a YOLOX .onnx or .pth; or module:Class of your own.")
+    console.print("Others by path: a .safetensors of roadtally, a published YOLOX (.onnx, .pth) or NanoDet-Plus (.onnx).")
+    console.print("Or module:Class of your own.")
 
 
 @models.command("bench")

@@ -7,7 +7,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
-from models.arch import Arch
+from models.arch import AnyArch, Arch, NanoDetArch
+from models.families import family_name, new_network
 from models.registry import MODELS, find_weights, list_models
 from models.weights import read_metadata, read_weights, write_weights
 from models.yolox import YOLOX
@@ -18,19 +19,20 @@ SMALL = Arch(width=0.125)
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     write_weights(YOLOX(SMALL), path, {"licence": "Apache-2.0"})
     return path
 
 
-def test_network_comes_back_when_written_and_read(stored: Path) -> None:
-    torch.manual_seed(0)
-    expected = YOLOX(SMALL).state_dict()
-    weights = read_weights(stored)
+@pytest.mark.parametrize("arch", [SMALL, NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)], ids=family_name)
+def test_network_comes_back_when_written_and_read(arch: AnyArch, tmp_path: Path) -> None:
+    network = new_network(arch)
+    write_weights(network, tmp_path / "own.safetensors", {})
+    weights = read_weights(tmp_path / "own.safetensors")
     assert weights.labels == (0, 1, 2, 3, 4, 5)
+    assert weights.network().arch == arch
     for name, value in weights.network().state_dict().items():
-        torch.testing.assert_close(value, expected[name].half().float())
+        torch.testing.assert_close(value, network.state_dict()[name].half().float())
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, 5000])
@@ -82,6 +84,6 @@ def test_every_registered_model_is_small_and_whole_when_listed() -> None:
     found = list_models()
     assert {info.name for info in found} == set(MODELS)
     for info in found:
-        assert info.bytes <= 4_000_000
+        assert info.bytes <= {"roadtally-nano": 4_000_000, "roadtally-small": 12_000_000}[info.name]
         assert info.licence
         assert find_weights(info.name).network().arch.classes == len(info.classes)
