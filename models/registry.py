@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from models.contract import Detector, DetectorSpec
+from models.published import open_published, published_name
 from models.weights import Weights, read_weights
 from stream.errors import ModelError
 
@@ -59,6 +60,8 @@ def open_detector(spec: DetectorSpec) -> Detector:
             raise ModelError(
                 "input", f"{height}x{width}: height and width must be multiples of {STRIDE}", "use geometry.fit_input"
             )
+    if (name := published_name(spec.model)) is not None:
+        return open_published(name, spec)
     weights = find_weights(spec.model)
     engine = engines_here()[0] if spec.engine == "auto" else spec.engine
     if engine not in ENGINES:

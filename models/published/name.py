@@ -1,0 +1,29 @@
+"""The name of a published detector: FAMILY[:FILE][?proposals=N]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """file: an own checkpoint, empty for the published weights; proposals: of a two-stage family, 0: as published."""
+
+    family: str
+    file: str = ""
+    proposals: int = 0
+
+
+def read_name(model: str) -> Name:
+    """Raises ModelError on a knob that there is not."""
+    path, _, knobs = model.partition("?")
+    family, _, file = path.partition(":")
+    proposals = 0
+    for knob in filter(None, knobs.split("&")):
+        key, _, value = knob.partition("=")
+        if key != "proposals" or not value.isdecimal() or int(value) < 1:
+            raise ModelError(model, f"expected proposals=1 or more after '?', got {knob!r}", f"{family}?proposals=300")
+        proposals = int(value)
+    return Name(family, file, proposals)

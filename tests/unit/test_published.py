@@ -1,0 +1,200 @@
+"""torchvision's detectors as ours: the same boxes as torchvision gives, and errors that say what to do."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from models.contract import DetectorSpec
+from models.published import FAMILIES, published_name
+from models.published.detector import TorchvisionDetector
+from models.published.family import Family
+from models.published.name import Name
+from models.registry import open_detector
+from stream.errors import ModelError
+from tests.build import make_picture
+
+SMALL = ("ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn")
+HW = (192, 320)
+
+
+def family(name: str) -> Family:
+    module, attribute = FAMILIES[name].split(":")
+    found: Family = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def spec(model: str = "", **values: object) -> DetectorSpec:
+    return DetectorSpec(model, (HW,), score=0.05, max_batch=2, **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, dict[str, torch.Tensor]]:
+    """Random weights of the small families, for our six classes."""
+    torch.manual_seed(3)
+    return {name: family(name).new(7, 0.05, 0.6, 0).state_dict() for name in SMALL}
+
+
+def pictures() -> np.ndarray:
+    return np.stack([make_picture(HW[1], HW[0], k) for k in (0, 9)])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_has_the_head_and_knobs_that_it_says_when_it_is_built(name: str) -> None:
+    with torch.device("meta"):
+        network = family(name).new(7, 0.3, 0.5, 40 if family(name).proposals else 0)
+    assert len(network.state_dict()[family(name).head]) == 7 * family(name).rows_per_class
+    assert family(name).name == name
+    roi = getattr(network, "roi_heads", network)
+    assert (roi.score_thresh, roi.nms_thresh) == (0.3, 0.5)
+    if family(name).proposals:
+        assert network.rpn.post_nms_top_n() == 40  # type: ignore[union-attr, operator]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_boxes_are_torchvisions_when_a_picture_is_looked_at(
+    name: str, tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    detector = TorchvisionDetector(family(name), Name(name), tensors[name], spec())
+    found = detector.start(pictures()).result()
+    plain = family(name).new(7, 0.05, 0.6, 0)
+    plain.load_state_dict(tensors[name])
+    if family(name).fixed_hw is None:
+        plain.transform.min_size, plain.transform.max_size = (HW[0],), HW[1]  # type: ignore[union-attr]
+    for picture, ours in zip(pictures(), found, strict=True):
+        rgb = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1).float() / 255
+        with torch.inference_mode():
+            (theirs,) = plain([rgb])
+        kept = theirs["scores"].numpy() >= 0.05
+        assert len(ours) == kept.sum() > 0
+        # The only difference: where a family has a fixed size, ours is scaled with a filter, theirs without.
+        if family(name).fixed_hw is None:
+            assert np.allclose(ours.xyxy, theirs["boxes"].numpy()[kept], atol=0.01)
+            assert (ours.label == theirs["labels"].numpy()[kept] - 1).all()
+        assert ours.xyxy.max() <= max(HW) and set(ours.label) <= set(range(6))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_batch_equals_single_pictures_when_looked_at_together(
+    name: str, tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    detector = TorchvisionDetector(family(name), Name(name), tensors[name], spec())
+    together = detector.start(pictures()).result()
+    for picture, both in zip(pictures(), together, strict=True):
+        (alone,) = detector.start(picture[None]).result()
+        assert len(alone) == len(both)
+        assert np.allclose(alone.xyxy, both.xyxy, atol=0.05) and np.allclose(alone.score, both.score, atol=1e-3)
+
+
+def test_fewer_proposals_are_looked_at_when_the_name_says_so(tensors: dict[str, dict[str, torch.Tensor]]) -> None:
+    found = []
+    for proposals in (0, 1):
+        name = Name(SMALL[1], proposals=proposals)
+        detector = TorchvisionDetector(family(SMALL[1]), name, tensors[SMALL[1]], spec())
+        found.append(len(detector.start(pictures()[:1]).result()[0]))
+    assert found[1] < found[0]
+
+
+def test_checkpoint_is_opened_by_the_registry_when_its_family_is_named(
+    tmp_path: Path, tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save({"model": tensors[SMALL[0]]}, path)
+    detector = open_detector(spec(f"{SMALL[0]}:{path}"))
+    assert "mine" in detector.describe and "torch" in detector.describe
+    with pytest.raises(ModelError, match="expected u8"):
+        detector.start(np.zeros((1, 64, 64, 3), np.uint8))
+    detector.close()
+
+
+def checkpoint(folder: Path, kind: str, tensors: dict[str, dict[str, torch.Tensor]]) -> str:
+    path = folder / "bad.pth"
+    small = tensors[SMALL[0]]
+    if kind == "truncated":
+        torch.save(small, path)
+        path.write_bytes(path.read_bytes()[:10_000])
+    elif kind == "code":
+        torch.save({"run": Path.unlink}, path)
+    elif kind == "numbers":
+        torch.save([1, 2], path)
+    elif kind == "other network":
+        torch.save(tensors[SMALL[1]], path)
+    elif kind == "classes":
+        torch.save(small | {family(SMALL[0]).head: torch.zeros(18)}, path)
+    elif kind == "shape":
+        torch.save(small | {"head.regression_head.module_list.5.1.bias": torch.zeros(3)}, path)
+    return f"{SMALL[0]}:{path}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("absent", "no such checkpoint"),
+        ("truncated", "not a whole checkpoint"),
+        ("code", "not a whole checkpoint"),
+        ("numbers", "expected tensors by name"),
+        ("other network", "checkpoint of another network"),
+        ("classes", "got 3"),
+        ("shape", "do not fit"),
+    ],
+)
+def test_error_names_the_file_when_a_checkpoint_is_not_usable(
+    kind: str, says: str, tmp_path: Path, tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    with pytest.raises(ModelError, match=says) as caught:
+        open_detector(spec(checkpoint(tmp_path, kind, tensors)))
+    assert "bad.pth" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (f"{SMALL[0]}?proposals=0", "proposals=1 or more"),
+        (f"{SMALL[0]}?size=3", "proposals=1 or more"),
+    ],
+)
+def test_knob_is_refused_when_there_is_none_of_it(model: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        published_name(model)
+
+
+def test_proposals_are_refused_when_the_family_has_one_stage(tensors: dict[str, dict[str, torch.Tensor]]) -> None:
+    with pytest.raises(ModelError, match="no two-stage network"):
+        TorchvisionDetector(family(SMALL[0]), Name(SMALL[0], proposals=9), tensors[SMALL[0]], spec())
+
+
+@pytest.mark.parametrize("knob", [{"engine": "openvino"}, {"precision": "int8"}, {"precision": "fp16"}])
+def test_engine_or_precision_is_refused_when_it_does_not_run(
+    knob: dict[str, str], tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    if torch.cuda.is_available() and knob.get("precision") == "fp16":
+        pytest.skip("it runs here")
+    with pytest.raises(ModelError, match=r"torch"):
+        TorchvisionDetector(family(SMALL[0]), Name(SMALL[0]), tensors[SMALL[0]], spec(**knob))
+
+
+def test_error_says_which_file_to_place_where_when_there_is_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*args: object, **kwargs: object) -> None:
+        raise URLError("Network is unreachable")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", offline)
+    with pytest.raises(ModelError, match="Network is unreachable") as caught:
+        open_detector(spec(SMALL[0]))
+    assert f"place ssdlite320_mobilenet_v3_large_coco-a79551df.pth into {tmp_path}" in str(caught.value)
+
+
+def test_damaged_download_is_told_when_its_hash_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    path = tmp_path / "roadtally/published/ssdlite320_mobilenet_v3_large_coco-a79551df.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half of it")
+    with pytest.raises(ModelError, match="a79551df"):
+        open_detector(spec(SMALL[0]))
