@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.association import are_doubles
 from stream.courses import Courses
+from stream.doubles import are_doubles
 from stream.passing import Passing
 from stream.sides import Crossed
 

@@ -18,8 +18,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.association import are_doubles
 from stream.courses import COLUMNS, CONFIRMED, LABEL, SEEN_S, SEEN_SEQ, Courses, H, Remembered, W, X, Y, join
+from stream.doubles import are_doubles
 from stream.messages import LABELS, Frame, Tracks, Visit
 from stream.passing import Moment
 from stream.polygon import Polygon

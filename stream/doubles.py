@@ -1,0 +1,93 @@
+"""Which boxes are of one road user: a second box, a part of a vehicle, a rider on the machine, a box round several."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.association import near_pairs, outward, shared_area
+
+RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
+TWIN_IOU = 0.7  # two boxes of one group that overlap so much are two opinions on one road user
+PART_SHARE = 0.7  # of a box that lies in one of the same group: a part of that vehicle, its cab or its load
+PERSON, TWO_WHEELER, VEHICLE = 0, 1, 2
+GROUP = np.array([PERSON, TWO_WHEELER, VEHICLE, TWO_WHEELER, VEHICLE, VEHICLE])  # of each of messages.LABELS
+
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def area_of(box: np.ndarray) -> np.ndarray:
+    """px² of boxes (4, N), outward -> (N,)."""
+    sides = box[:2] + box[2:]
+    return sides[0] * sides[1]
+
+
+def redundant(
+    near: Pairs, box: np.ndarray, label: np.ndarray, score: np.ndarray, confident_score: float, least_iou: float
+) -> np.ndarray:
+    """Which detections of one picture say nothing of their own -> indices.
+
+    A weak one that lies on or in a confident one of its group, one in the place of a better one of its group (the
+    detector suppresses by class: a car is not also a truck), and one that is drawn round several others.
+    near: pairs of the detections among themselves that may touch; box (4, N) outward, label (N,), score (N,).
+    """
+    i, j = near
+    none = i[:0]
+    if len(i) == len(score):  # nothing touches anything but itself
+        return none
+    group = GROUP.take(label)
+    other = ((i != j) & (group.take(i) == group.take(j))).nonzero()[0]
+    if not len(other):
+        return none
+    i, j = i.take(other), j.take(other)
+    area = area_of(box)
+    shared, i_area, j_area = shared_area(box.take(i, axis=1), box.take(j, axis=1)), area.take(i), area.take(j)
+    close = (shared >= 0.5 * np.minimum(i_area, j_area)).nonzero()[0]  # what all rules below ask for at least
+    if not len(close):
+        return none
+    i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
+    confident = score >= confident_score
+    union = i_area + j_area - shared
+    weak = (shared >= least_iou * union) | (shared >= PART_SHARE * i_area)
+    better = (score[j] > score[i]) | ((score[j] == score[i]) & (j < i))
+    drop = np.zeros(len(score), bool)
+    drop[i[(weak & ~confident[i] & confident[j]) | (better & (shared >= TWIN_IOU * union))]] = True
+    part = (shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (score[j] >= 0.5 * score[i])
+    i, j = i[part], j[part]
+    if len(i) > 1:
+        drop |= _spanned(i, j, box, area)
+    return drop.nonzero()[0]
+
+
+def _spanned(i: np.ndarray, j: np.ndarray, box: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Which boxes i are filled from end to end by the boxes j in them: bool (N,)."""
+    reach = np.full_like(box, -np.inf)
+    for of_side, of_box in zip(reach, box, strict=True):
+        np.maximum.at(of_side, i, of_box[j])
+    filled: np.ndarray = (reach[:2] + reach[2:] >= 0.85 * (box[:2] + box[2:])).all(axis=0)
+    return filled & (np.bincount(i, area[j], len(area)) >= 0.6 * area)
+
+
+def doubles(a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float) -> Pairs:
+    """Pairs (i, j) where a is a second box of the road user in b: boxes (4, A), (4, B) outward, labels (A,), (B,)."""
+    i, j = near_pairs(a_box, b_box)
+    found = _double(a_box.take(i, axis=1), a_label.take(i), b_box.take(j, axis=1), b_label.take(j), least_iou)
+    return i.compress(found), j.compress(found)
+
+
+def are_doubles(
+    a_xyxy: np.ndarray, a_label: np.ndarray, b_xyxy: np.ndarray, b_label: np.ndarray, least_iou: float
+) -> np.ndarray:
+    """Whether each a is a second box of the road user in its b: xyxy f64 (4, N), labels (N,) -> bool (N,).
+
+    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a inside b, or a person on a
+    two-wheeler.
+    """
+    return _double(outward(a_xyxy), a_label, outward(b_xyxy), b_label, least_iou)
+
+
+def _double(a: np.ndarray, a_label: np.ndarray, b: np.ndarray, b_label: np.ndarray, least_iou: float) -> np.ndarray:
+    shared, a_area, b_area = shared_area(a, b), area_of(a), area_of(b)
+    same = GROUP.take(a_label) == GROUP.take(b_label)
+    same &= (shared >= least_iou * (a_area + b_area - shared)) | (shared >= PART_SHARE * a_area)
+    same |= (a_label == PERSON) & (GROUP.take(b_label) == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
+    return same & (shared > 0)
