@@ -21,12 +21,17 @@ def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detec
     """Detections in picture pixels of one u8 (H, W, 3) picture, letterboxed at the top left with padding 114."""
     height, width = picture.shape[:2]
     box = Letterbox((0, 0, width, height), fit_input((width, height), long_side))
+    seen = detect(letterboxed(picture, box))[0]
+    return Detections(box.to_picture(seen.xyxy), seen.score, seen.label)
+
+
+def letterboxed(picture: np.ndarray, box: Letterbox) -> np.ndarray:
+    """u8 (1, h, w, 3): the whole picture at the top left of a network input, padded with 114."""
     canvas = np.full((1, *box.input_hw, 3), 114, np.uint8)
     rows, columns = box.content_hw
     method = cv2.INTER_AREA if box.scale < 1 else cv2.INTER_LINEAR
     canvas[0, :rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)
-    seen = detect(canvas)[0]
-    return Detections(box.to_picture(seen.xyxy), seen.score, seen.label)
+    return canvas
 
 
 class StillDetector:

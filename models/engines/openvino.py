@@ -22,7 +22,7 @@ from stream.messages import Detections
 
 NANODET_OUTPUTS = 80 + 4 * 8  # a row of the published exports, which take normalised pixels
 MEAN, SPREAD = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]  # of B, G and R in ImageNet
-PRECISIONS = {"f32": "f32", "bf16": "bf16"}
+PRECISIONS = {"f32": "f32", "bf16": "bf16", "int8": "f32"}  # and how what is not quantised is computed
 
 
 class OpenVinoPending:
@@ -48,8 +48,8 @@ class OpenVinoDetector:
         threads = spec.threads or len(os.sched_getaffinity(0))
         streams = min(spec.streams or threads, threads)
         core = ov.Core()
-        precision = _precision(core, spec.precision)
-        graph = _graph(core, weights)
+        self.precision = precision = _precision(core, spec.precision)
+        graph = graph_of(core, weights, precision)
         self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, graph.family)
         self._max_batch = spec.max_batch
         self.in_flight = streams + 1
@@ -109,6 +109,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
 
 
+def int8_path(weights: Weights) -> Path:
+    """Where the int8 network of these weights is kept, see models/engines/int8.py."""
+    return cache_folder() / "int8" / f"{weights.path.stem}-{weights.sha256[:16]}.xml"
+
+
 def _precision(core: ov.Core, wanted: str) -> str:
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if wanted == "auto":
@@ -125,6 +130,19 @@ class Graph(NamedTuple):
 
     model: ov.Model
     family: str
+
+
+def graph_of(core: ov.Core, weights: Weights, precision: str) -> Graph:
+    """The graph in int8 where that is wanted, read from ONNX, or built from the tensors. Raises ModelError."""
+    graph = _graph(core, weights)
+    if precision != "int8":
+        return graph
+    path = int8_path(weights)
+    try:
+        return Graph(core.read_model(path), graph.family)
+    except RuntimeError as error:
+        what = f"{weights.path.stem} was not quantised on this machine" if not path.exists() else f"{error}"
+        raise ModelError(str(path), what, f"roadtally models quantise {weights.path} CLIP") from error
 
 
 def _graph(core: ov.Core, weights: Weights) -> Graph:

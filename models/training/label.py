@@ -19,13 +19,12 @@ from models.training.evaluate import IGNORE_NAME
 from models.training.labeller import LEAST_SCORE, Labeller
 from models.training.labels import LABEL_SCORE
 from models.training.moving import movement, unexplained
-from models.training.pictures import read_picture
+from models.training.pictures import PICTURES, read_picture
 from models.training.tracklets import smooth
 from stream.errors import SourceError
 from stream.messages import LABELS, Detections
 from stream.video.reader import VideoReader
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MOVED_SCORE = 0.16  # what only moved may prolong a track, never begin one
 
 

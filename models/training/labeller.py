@@ -16,7 +16,7 @@ EDGE = 3  # px: a box this near to an inner edge of a tile is cut by it, and lef
 class Labeller:
     """A detector that looks at every picture several times. Compiles each network size once, when first needed."""
 
-    def __init__(self, model: str, long_sides: tuple[int, ...] = (416, 640), threads: int = 0) -> None:
+    def __init__(self, model: str, long_sides: tuple[int, ...] = (512, 768), threads: int = 0) -> None:
         self._detector, self._long_sides = StillDetector(model, 0.05, threads), long_sides
 
     def label(self, picture: np.ndarray) -> tuple[Detections, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from models.training.labels import Labelled
 from stream.errors import ConfigError
 
+PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MAX_SIDE = 640  # pictures are stored no larger than this
 
 

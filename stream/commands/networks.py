@@ -32,7 +32,7 @@ def list_all(context: typer.Context) -> None:
         size = f"{info.bytes / 2**20:.1f} MiB"
         table.add_row(name, size, ", ".join(info.classes), info.licence, ", ".join(info.engines), info.path)
     console.print(table)
-    console.print("Others by path: a .safetensors of roadtally, a published YOLOX (.onnx, .pth) or NanoDet-Plus (.onnx).")
+    console.print("Others by path: a .safetensors of roadtally, a published YOLOX (.onnx, .pth), NanoDet-Plus (.onnx).")
     console.print("Or module:Class of your own.")
 
 
@@ -61,6 +61,24 @@ def bench_one(
         figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
         table.add_row(f"{width}x{height}", str(row.batch), *figures)
     console.print(table)
+
+
+@models.command("quantise")
+def quantise_one(
+    name: Annotated[str, typer.Argument(help="A name from `roadtally models`, or a file.")],
+    source: Annotated[Path, typer.Argument(help="A clip of the camera, or a folder of its pictures.")],
+    size: Annotated[int, typer.Option("--input", help="Longest side of the network input.")] = 416,
+) -> None:
+    """Make the int8 version of a detector from pictures of your camera, and say what it brings here."""
+    from models.engines.int8 import quantise
+    from stream.display import console
+
+    with console.status("looking at the pictures"):
+        gain = quantise(name, source, size)
+    native = f"{gain.native} {gain.native_ms:.2f} ms"
+    console.print(f"{gain.path}\na picture on one thread: int8 {gain.int8_ms:.2f} ms, {native}", highlight=False)
+    worth = gain.int8_ms < gain.native_ms
+    console.print("use it: --set detector.precision=int8" if worth else "int8 is not faster here: leave it")
 
 
 def train(
