@@ -89,7 +89,7 @@ def test_soft_label_weighs_less_than_a_sure_one(weight: float) -> None:
     raw = torch.zeros(1, 85, 6 + 4 * BINS)
     raw[..., :6] = -4
     raw.requires_grad_()
-    sure, soft = ([7, 7, 25, 25], 2, 1.0), ([39, 39, 57, 57], 2, weight)  # alike in their grids
+    sure, soft = ([7.0, 7, 25, 25], 2, 1.0), ([39.0, 39, 57, 57], 2, weight)  # alike in their grids
     nanodet_loss(raw, [boxes(sure, soft)], (64, 64)).total.backward()
     assert raw.grad is not None
     pull = raw.grad[0, :64, 2].reshape(8, 8)
