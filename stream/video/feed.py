@@ -111,11 +111,12 @@ class FileFeed:
         self._reader = VideoReader(self._source, hardware=self._reading.hardware)
         self._tap = self._reader.tap() if self._reading.packets else None
         self._pictures = iter(self._reader)
-        self.ended = self._is_behind = False
+        self.ended = self._is_stopped = False
+        self._behind: Position | None = None  # where it is to go on, until it is there
         self._decoded = 0
 
     def take(self, wait_s: float) -> Picture | None:
-        if self._is_behind:
+        if self._behind is not None and not self._is_stopped:
             self._catch_up(wait_s)
             return None
         frame, pts_s = next(self._pictures, (None, 0.0))
@@ -127,28 +128,29 @@ class FileFeed:
         return Picture(self._decoded - 1, frame, pts_s, time.monotonic_ns(), packets)
 
     def stop(self) -> None:
-        self._pictures, self._is_behind = iter(()), False
+        self._pictures, self._is_stopped = iter(()), True
 
     def state(self) -> bytes:
-        return msgspec.msgpack.encode(self._reader.position() if self._decoded else None)
+        return msgspec.msgpack.encode(self._behind or (self._reader.position() if self._decoded else None))
 
     def restore(self, state: bytes | None, reason: str) -> None:
         del reason
         self._reader.close()
         self._open()
-        position = msgspec.msgpack.decode(state, type=Position | None) if state else None
-        if position is not None:
-            self._decoded, self._is_behind = position.pictures, True
-            self._reader.go_to(position)
+        self._behind = msgspec.msgpack.decode(state, type=Position | None) if state else None
+        if self._behind is not None:
+            self._decoded = self._behind.pictures
+            self._reader.go_to(self._behind)
 
     def close(self) -> None:
         self._reader.close()
 
     def _catch_up(self, wait_s: float) -> None:
         until_s = time.monotonic() + wait_s
-        while self._is_behind and time.monotonic() < until_s:
-            self._is_behind = not self._reader.arrive()
-        if self._tap is not None and not self._is_behind:
+        while self._behind is not None and time.monotonic() < until_s:
+            if self._reader.arrive():
+                self._behind = None
+        if self._tap is not None and self._behind is None:
             self._tap = self._reader.tap()  # those on the way were kept before
 
     @property
