@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -30,7 +31,7 @@ Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="A video file, or a configuration (.yaml).")],
+    source: Annotated[str | None, typer.Argument(help="A video file, or a configuration (.yaml).")] = None,
     line: Lines = None,
     zone: Zones = None,
     movement: Movements = None,
@@ -44,13 +45,12 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")
     ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, which was cut off.")] = None,
 ) -> None:
     """Count road users in a video, or run a configuration."""
     from stream.config_file import read_profile
-    from stream.display import show_report, watching
-    from stream.launch import launch, look, planned
+    from stream.folder import take_up
     from stream.options import read_drawing
-    from stream.outcome import Interrupts
 
     changes: dict[str, Any] = (read_profile(profile) if profile else {}) | {
         "output.dir": out,
@@ -62,12 +62,25 @@ def run(
         changes["placement.mode"] = "inline"
     if no_video:
         changes["output.record"] = "none"
-    drawn = read_drawing(line, zone, movement)
-    config = configured(source, drawn, {k: v for k, v in changes.items() if v is not None}, set_ or [])
+    given, drawn = {k: v for k, v in changes.items() if v is not None}, read_drawing(line, zone, movement)
+    if resume is not None:
+        if source or given or set_ or any(drawn.values()):
+            raise ConfigError("--resume", "goes alone: a run goes on as it was configured", "leave the rest out")
+        _run(take_up(resume, os.environ), resume=True)
+    if source is None:
+        raise ConfigError("run", "expected a video, a configuration, or --resume", "see `roadtally run --help`")
+    _run(configured(source, drawn, given, set_ or []))
+
+
+def _run(config: Config, *, resume: bool = False) -> NoReturn:
+    from stream.display import show_report, watching
+    from stream.launch import launch, look, planned
+    from stream.outcome import Interrupts
+
     interrupts = Interrupts()
     with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:
         with watching(plan) as watch:
-            report = launch(config, plan, watch, interrupts)
+            report = launch(config, plan, watch, interrupts, resume=resume)
         show_report(report, plan)
     raise typer.Exit(report.exit_code)
 
