@@ -20,7 +20,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from stream.scene import Line
+from stream.scene import Line, Scene
 
 Crop = tuple[int, int, int, int]
 
@@ -75,6 +75,12 @@ class MotionGate:
         self._busy = BUSY / 2
         self._seen_s = self._moved_s = self._passed_s = -math.inf
 
+    @classmethod
+    def of(cls, scene: Scene, crop_xyxy: Crop) -> MotionGate:
+        """For what is counted in a scene: a movement or a visit is followed through the whole picture, not at lines."""
+        lines = () if scene.zones or scene.movements else scene.lines
+        return cls(lines, (scene.width, scene.height), crop_xyxy)
+
     def passes(self, luma: np.ndarray, pts_s: float) -> bool:
         """Whether the network must look at the picture with this luma, u8 (height, width)."""
         cells = cv2.resize(luma[self._part], self._wh, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -90,8 +96,10 @@ class MotionGate:
         times_s = (self._seen_s, self._moved_s, self._passed_s)
         return msgspec.msgpack.encode(_State(self._last.tobytes(), self._noise.tobytes(), self._busy, *times_s))
 
-    def restore(self, state: bytes) -> None:
-        """Go on from what `state` returned, of a gate of the same camera."""
+    def restore(self, state: bytes | None) -> None:
+        """Go on from what `state` returned, of a gate of the same camera; None: as it is."""
+        if state is None:
+            return
         before = msgspec.msgpack.decode(state, type=_State)
         self._last, self._noise = (
             np.frombuffer(plane, np.float32).reshape(self._near.shape).copy() for plane in (before.last, before.noise)

@@ -196,15 +196,17 @@ class Gap(msgspec.Struct, frozen=True, tag=True):
     epoch: int
     from_s: float  # of the last picture before
     to_s: float | None  # of the first picture after
-    from_utc_s: float
+    from_utc_s: float | None  # None: a file has no time of day
     to_utc_s: float | None
     reason: str
     crossings: tuple[Crossing, ...] = ()
     visits: tuple[Visit, ...] = ()
+    view: tuple[float, ...] = ()
 
-    def hides(self, crossing: Crossing) -> bool:
-        """Whether it would have happened unseen: a guess, not a count."""
-        return self.from_s < crossing.pts_s and (self.to_s is None or crossing.pts_s < self.to_s)
+    def hides(self, event: Crossing | Visit) -> bool:
+        """Whether it would have happened, or begun, unseen: a guess, not a count."""
+        moment_s = event.pts_s if isinstance(event, Crossing) else event.entered_s
+        return self.from_s < moment_s and (self.to_s is None or moment_s < self.to_s)
 
 
 class Notice(msgspec.Struct, frozen=True, tag=True):

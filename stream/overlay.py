@@ -10,8 +10,9 @@ import numpy as np
 
 from stream.colours import CLASS_RGB
 from stream.drawing import BLACK, WHITE, Canvas, Colour
-from stream.messages import LABELS, Counted, Crossing, Tracks, Visit
+from stream.messages import LABELS, Counted, Crossing, Gap, Tracks, Visit
 from stream.scene import Line, Scene
+from stream.view import View, moved_scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
 TRAIL_STEP = 0.01  # of the picture's height: points nearer than this are merged; a standing car is one, not fifty
@@ -30,13 +31,15 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     totals: dict[str, dict[str, int]]  # line -> direction -> crossings
     lit_until_s: dict[str, float]
     inside: dict[str, set[str]]
+    view: View
 
 
 class Overlay:
     """Draws one camera's counted pictures. Its state: trails of live tracks, and the totals so far."""
 
     def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+        self._drawn = scene  # as it was drawn; self.scene: as the camera sees it now
+        self._look(())
         self._trails: dict[int, list[tuple[float, float, float]]] = {}  # id -> pts_s, x, y of the box's foot
         self._inside: dict[str, set[str]] = {zone.name: set() for zone in scene.zones}  # keys of visits
         self._totals: Counter[tuple[str, str]] = Counter()  # (line, direction) -> crossings
@@ -74,18 +77,29 @@ class Overlay:
             else:
                 self._inside[visit.zone].discard(visit.key)
 
+    def hear(self, gap: Gap) -> None:
+        """Who was in a zone is no longer known to be there; after it the camera may look elsewhere."""
+        self.visit(gap.visits)
+        if gap.view:
+            self._look(gap.view)
+
+    def _look(self, view: View) -> None:
+        self._view = tuple(view)  # of messages.Gap
+        self.scene = moved_scene(self._drawn, view) if view else self._drawn
+
     def state(self) -> bytes:
         """What restore() needs to go on from here."""
         totals: dict[str, dict[str, int]] = {}
         for (line, direction), count in self._totals.items():
             totals.setdefault(line, {})[direction] = count
-        return msgspec.msgpack.encode(_State(self._trails, totals, self._lit_until_s, self._inside))
+        return msgspec.msgpack.encode(_State(self._trails, totals, self._lit_until_s, self._inside, self._view))
 
     def restore(self, state: bytes | None) -> None:
         """Be as when state() was called; new, where that is None."""
         nobody: dict[str, set[str]] = {zone.name: set() for zone in self.scene.zones}
-        before = msgspec.msgpack.decode(state, type=_State) if state else _State({}, {}, {}, nobody)
+        before = msgspec.msgpack.decode(state, type=_State) if state else _State({}, {}, {}, nobody, ())
         self._trails, self._lit_until_s, self._inside = before.trails, before.lit_until_s, before.inside
+        self._look(before.view)
         self._totals = Counter({(line, way): n for line, by in before.totals.items() for way, n in by.items()})
 
     def _remember(self, tracks: Tracks, pts_s: float) -> None:

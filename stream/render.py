@@ -29,6 +29,7 @@ from stream.sinks.video import VIDEO, AnnotatedVideo
 from stream.sources import is_live
 from stream.trajectories import read_trajectories
 from stream.video import Shaper, VideoReader, probe, shapes
+from stream.view import moved_scene
 from stream.zones import ZoneCounter
 
 NEAR = 0.45  # of the time between two pictures: a picture nearer than this to a counted frame is that frame's
@@ -97,9 +98,10 @@ class Rendering:
     def draw(self, path: Path, span: Span, told: Callable[[float], None]) -> Rendered:
         """Draw a span to a video. told: is called with the pts of each picture. Raises SourceError, OutputError."""
         info, began_s = self._plan.info, max(span.from_s, self._originals[0][1])
-        frames, pictures = counted_again(self._lane, self._counting), _pictures(self._originals, span)
         shaper, yuv = Shaper(info, None, True), np.empty(shapes(info, None, True)["yuv"], np.uint8)
         overlay, drawn, unseen = Overlay(self._plan.scene), 0, 0
+        frames = counted_again(self._lane, self._counting, overlay.hear)
+        pictures = _pictures(self._originals, span)
         with ExitStack() as opened:
             sinks: list[Sink | AnnotatedVideo] = []
             if span.is_whole and path.name == VIDEO:
@@ -130,15 +132,22 @@ class Rendering:
         return [open_sink(name, plan, folder) for name in OF_PICTURES]
 
 
-def counted_again(lane: Lane, settings: CountingSettings) -> Iterator[Counted]:
-    """The frames of a lane with the crossings that became certain in each, as in the run."""
+def counted_again(
+    lane: Lane, settings: CountingSettings, hear: Callable[[Gap], None] = lambda gap: None
+) -> Iterator[Counted]:
+    """The frames of a lane with the crossings that became certain in each, as in the run. hear: is told of gaps."""
     for path in lane.files:
         counter, zones, gap = Counter(lane.scene, settings), ZoneCounter(lane.scene, settings), None
         for message in read_trajectories(path):
             if isinstance(message, EndOfStream | Gap):
                 counter.finish()
                 zones.finish()
-                gap = message if isinstance(message, Gap) else gap
+                if isinstance(message, Gap):
+                    gap = message
+                    hear(gap)
+                    if gap.view:  # the camera was moved
+                        scene = moved_scene(lane.scene, gap.view)
+                        counter, zones = Counter(scene, settings), ZoneCounter(scene, settings)
                 continue
             crossings = counter.update(message.frame, message.tracks)
             if gap is not None:

@@ -24,6 +24,7 @@ from stream.sinks.events import STORE
 from stream.store import Store
 from stream.stretch import Stretch
 from stream.trajectories import find_trajectories, picture_of, read_stretches
+from stream.view import moved_scene
 from stream.zones import ZoneCounter
 
 
@@ -118,7 +119,10 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
                 frames, updates = frames + len(part), updates + len(part.track_id)
             elif isinstance(part, Gap):
                 gap = part
-            visits.update({visit.key: visit for visit in told})
+                if gap.view:  # the camera was moved
+                    scene = moved_scene(lane.scene, gap.view)
+                    counter, zones = Counter(scene, settings), ZoneCounter(scene, settings)
+            visits.update({visit.key: visit for visit in told if gap is None or not gap.hides(visit)})
             for crossing in certain:
                 if gap is None or not gap.hides(crossing):
                     crossings.setdefault(crossing.key, crossing)

@@ -51,6 +51,13 @@ class Moved(msgspec.Struct, frozen=True):
     text: str
 
 
+class _State(msgspec.Struct, frozen=True, array_like=True):
+    matrix: list[float]
+    first_matrix: list[float]
+    first: bytes  # PNG; empty while the camera has not moved
+    lost: bool
+
+
 class Steadiness:
     """Watches one camera. points_xy: f64 (N, 2) in pixels, the ends of its lines; none: the corners of its picture."""
 
@@ -66,9 +73,10 @@ class Steadiness:
         self._samples: deque[np.ndarray] = deque(maxlen=KEPT)
         self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
         self._reference = self._first = np.zeros((0, 0), np.uint8)
+        self._first_matrix = np.eye(3)
         self._usual = 1.0  # share of the cells that agree
-        self._next_s = self._agreed_s = -math.inf
-        self._lost = False
+        self._next_s = self._agreed_s = self._creep_s = -math.inf
+        self.lost = False  # the present view has nothing to do with that of the lines
         self._forget_tries(0.0)
 
     def is_due(self, pts_s: float) -> bool:
@@ -107,9 +115,34 @@ class Steadiness:
 
     def _begin(self, present: np.ndarray, pts_s: float) -> None:
         self._reference, self._usual, self._agreed_s = present.copy(), 1.0, pts_s
-        if not self._first.size or np.array_equal(self._matrix, np.eye(3)):
-            self._first = present
+        if not self._first.size or not self._has_moved():
+            self._first, self._first_matrix = present, self._matrix
         self._creep_s = pts_s + CREEP_S
+
+    def _has_moved(self) -> bool:
+        return self.lost or not np.array_equal(self._matrix, np.eye(3))
+
+    def state(self) -> bytes:
+        """What restore() needs to go on from here: little, until the camera is moved; then its first view, too."""
+        first = b""
+        if self._has_moved() and self._first.size:
+            first = cv2.imencode(".png", self._first)[1].tobytes()
+        matrices = self._matrix.ravel().tolist(), self._first_matrix.ravel().tolist()
+        return msgspec.msgpack.encode(_State(*matrices, first, self.lost))
+
+    def restore(self, state: bytes) -> None:
+        """Lines are where they were. What stands still is learnt anew, but for a view that was lost."""
+        before = msgspec.msgpack.decode(state, type=_State)
+        self.restart()
+        self._matrix, self._first_matrix = (np.array(m).reshape(3, 3) for m in (before.matrix, before.first_matrix))
+        self.lost = before.lost
+        self._reference = self._first = np.zeros((0, 0), np.uint8)
+        if before.first:
+            self._first = np.asarray(
+                cv2.imdecode(np.frombuffer(before.first, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8
+            )
+        if self.lost:
+            self._reference = self._first.copy()
 
     def _forget_tries(self, pts_s: float) -> None:
         self._tries, self._wait_s, self._retry_s, self._tried = 0, PATIENCE_S[0], pts_s, 1.0
@@ -121,8 +154,8 @@ class Steadiness:
         # one level towards the present, where they differ
         up, down = present > self._reference, present < self._reference
         self._reference = self._reference + up.view(np.uint8) - down.view(np.uint8)
-        if self._lost:
-            self._lost = False
+        if self.lost:
+            self.lost = False
             return Moved(
                 "back", since_s, self._full(), "the camera looks where it looked before; its lines count again"
             )
@@ -130,29 +163,31 @@ class Steadiness:
             return None
         self._creep_s = pts_s + CREEP_S
         fit, _ = align(self._first, present)
-        if fit is None or self._largest_px(fit.matrix, self._matrix) < self._least_px:
+        if fit is None:
             return None
-        return self._follow(present, fit.matrix, fit, since_s)
+        matrix = fit.matrix @ self._first_matrix
+        is_creep = self._largest_px(matrix, self._matrix) >= self._least_px
+        return self._follow(present, matrix, fit, since_s) if is_creep else None
 
     def _try_to_align(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
         self._retry_s, self._wait_s = pts_s + self._wait_s, min(2 * self._wait_s, PATIENCE_S[1])
         self._tried = agree
         fit, why = align(self._first, present)
-        before = np.eye(3)
+        before = self._first_matrix
         if fit is None:
             fit, why = align(self._reference, present)
             before = self._matrix
         if fit is not None:
             matrix = fit.matrix @ before
-            if self._lost or self._largest_px(matrix, self._matrix) >= self._least_px:
+            if self.lost or self._largest_px(matrix, self._matrix) >= self._least_px:
                 return self._follow(present, matrix, fit, self._agreed_s)
             self._usual, self._reference, self._agreed_s = agree, present.copy(), pts_s  # only the light has changed
             self._forget_tries(pts_s)
             return None
         self._tries = self._tries + 1 if agree <= LOST else 0
-        if self._lost or self._tries < TRIES or not self._shows_much(present):
+        if self.lost or self._tries < TRIES or not self._shows_much(present):
             return None
-        self._lost = True
+        self.lost = True
         text = f"the camera looks elsewhere or is covered, and its lines cannot follow ({why}): they count no more;"
         return Moved("lost", self._agreed_s, self._full(), f"{text} turn it back, or draw them anew and restart")
 
@@ -163,7 +198,7 @@ class Steadiness:
     def _follow(self, present: np.ndarray, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
         text = f"the camera was moved by {self._words(matrix @ np.linalg.inv(self._matrix))}"
         text += f"; lines follow ({fit.inliers} places, off by {fit.error_px:.1f} px of {self.sample_wh[0]})"
-        self._matrix, self._lost, self._reference, self._usual = matrix, False, present.copy(), 1.0
+        self._matrix, self.lost, self._reference, self._usual = matrix, False, present.copy(), 1.0
         self._agreed_s = since_s
         self._forget_tries(since_s)
         return Moved("moved", since_s, self._full(), text)

@@ -38,12 +38,18 @@ class Slit:
 
     def __init__(self, line: Line, scene: Scene, start_s: float) -> None:
         self.line, self.start_s = line, start_s
-        self._camera = scene.camera
-        self._under = pixels_under(line, scene.width // 2 * 2, scene.height // 2 * 2)
+        self._camera, self._size_wh = scene.camera, (scene.width // 2 * 2, scene.height // 2 * 2)
+        self._under = pixels_under(line, *self._size_wh)
+        self._seen_as = line  # where the camera sees it now
         self._columns = np.zeros((PERIOD_S * COLUMNS_A_S, len(self._under)), np.uint8)
         self._seen = np.zeros(PERIOD_S * COLUMNS_A_S, bool)
         self._last = -1
-        self._marks: list[Crossing] = []
+        self._marks: list[tuple[Crossing, Line]] = []  # and where its line was seen then
+
+    def follow(self, line: Line) -> None:
+        """The camera was moved: from now on the line is seen here."""
+        self._under = pixels_under(line, *self._size_wh, len(self._under) // 2)
+        self._seen_as = line
 
     def add(self, yuv: np.ndarray, pts_s: float) -> None:
         """Look at a picture u8 (H*3/2, W). Pictures come in order."""
@@ -55,7 +61,7 @@ class Slit:
 
     def mark(self, crossing: Crossing) -> None:
         """Show a crossing of this line in this quarter of an hour."""
-        self._marks.append(crossing)
+        self._marks.append((crossing, self._seen_as))
 
     def picture(self) -> np.ndarray:
         """The strip with its marks: BGR u8."""
@@ -69,8 +75,8 @@ class Slit:
             top = HEAD_PX + k * (height + GAP_PX)
             sheet[top : top + height, GUTTER_PX:] = row
             _draw_times(sheet, top + height, self.start_s + k * ROW_S)
-        for crossing in tuple(self._marks):
-            _draw_mark(sheet, *place_of(crossing, self.line, self.start_s, height), crossing)
+        for crossing, line in tuple(self._marks):
+            _draw_mark(sheet, *place_of(crossing, line, self.start_s, height), crossing)
         self._draw_head(sheet)
         return sheet
 
@@ -95,7 +101,7 @@ class Slit:
             cv2.putText(sheet, name, (x + 8, 16), FONT, 0.42, INK, 1, cv2.LINE_AA)
             x += 50
         for label, rgb in zip(LABELS, CLASS_RGB, strict=True):
-            if any(crossing.label == label for crossing in self._marks):
+            if any(crossing.label == label for crossing, _ in self._marks):
                 cv2.putText(sheet, label, (x, 16), FONT, 0.42, rgb[::-1], 1, cv2.LINE_AA)
                 x += 14 + cv2.getTextSize(label, FONT, 0.42, 1)[0][0]
 
@@ -119,10 +125,11 @@ def clock(pts_s: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def pixels_under(line: Line, width: int, height: int) -> np.ndarray:
-    """Where the pixels under a line lie in a flat I420 picture: n of luma, then n/2 of U, then n/2 of V; n % 4 = 0."""
+def pixels_under(line: Line, width: int, height: int, points: int = 0) -> np.ndarray:
+    """Where the pixels under a line lie in a flat I420 picture: n of luma, then n/2 of U, then n/2 of V; n % 4 = 0.
+    points: n; 0: as many as the line is long."""
     length = math.hypot(line.x2 - line.x1, line.y2 - line.y1)
-    points = max(8, min(MOST_POINTS, math.ceil(length)) // 4 * 4)
+    points = points or max(8, min(MOST_POINTS, math.ceil(length)) // 4 * 4)
     share = (np.arange(points) + 0.5) / points
     x = np.clip((line.x1 + share * (line.x2 - line.x1)).astype(np.intp), 0, width - 1)
     y = np.clip((line.y1 + share * (line.y2 - line.y1)).astype(np.intp), 0, height - 1)

@@ -46,9 +46,9 @@ class Segments:
         """Nothing to do: write() brings it to the disk soon enough."""
 
     def hear(self, told: Told) -> None:
-        """Nothing is drawn in a gap; who was in a zone is no longer known to be there."""
+        """Nothing is drawn in a gap."""
         if isinstance(told, Gap):
-            self._overlay.visit(told.visits)
+            self._overlay.hear(told)
 
     def end(self, end: EndOfStream) -> None:
         """Nothing to add."""

@@ -12,8 +12,9 @@ import cv2
 from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, Crossing, EndOfStream, Gap, Told
-from stream.scene import Scene
+from stream.scene import Line, Scene
 from stream.strips import PERIOD_S, Slit, strip_name
+from stream.view import moved_scene
 
 STRIPS = "strips"
 # Rows are alike, so "up" compresses best, and it takes half the time of the default.
@@ -27,6 +28,7 @@ class AuditStrips:
 
     def __init__(self, folder: Path, scene: Scene) -> None:
         self._folder, self._scene = folder, scene
+        self._seen: dict[str, Line] = {}  # where the camera sees the lines, once it was moved
         self._periods: dict[int, list[Slit]] = {}
         self._saved_s: dict[Slit, float] = {}
         self._full: list[Slit] = []
@@ -68,8 +70,13 @@ class AuditStrips:
             self._drawing = self._artist.submit(self._save, oldest)
 
     def hear(self, told: Told) -> None:
-        if isinstance(told, Gap):
-            self._mark(told.crossings)
+        if not isinstance(told, Gap):
+            return
+        self._mark(told.crossings)
+        if told.view:
+            self._seen = {line.name: line for line in moved_scene(self._scene, told.view).lines}
+            for slits in self._periods.values():
+                self._follow(slits)
 
     def end(self, end: EndOfStream) -> None:
         self._mark(end.crossings)
@@ -86,9 +93,15 @@ class AuditStrips:
         slits = self._periods.get(period)
         if slits is None:
             slits = [Slit(line, self._scene, period * PERIOD_S) for line in self._scene.lines]
+            self._follow(slits)
             self._periods[period] = slits
             self._saved_s.update(dict.fromkeys(slits, time.monotonic()))
         return slits
+
+    def _follow(self, slits: Iterable[Slit]) -> None:
+        for slit in slits:
+            if slit.line.name in self._seen:
+                slit.follow(self._seen[slit.line.name])
 
     def _mark(self, crossings: Iterable[Crossing]) -> None:
         for crossing in crossings:

@@ -64,9 +64,9 @@ class AnnotatedVideo:
         self._encode(_picture(counted.yuv, pts_s, self._is_key(pts_s)))
 
     def hear(self, told: Told) -> None:
-        """Nothing is drawn in a gap; who was in a zone is no longer known to be there."""
+        """Nothing is drawn in a gap."""
         if isinstance(told, Gap):
-            self._overlay.visit(told.visits)
+            self._overlay.hear(told)
 
     def cut(self) -> None:
         """Begin a fragment with the next picture: once that is written, the file holds all pictures before it."""

@@ -9,39 +9,31 @@ from collections import Counter, deque
 import msgspec
 
 from stream.cameras import CameraPlan
+from stream.freeze import Freeze
 from stream.gate import MotionGate
-from stream.messages import Checkpoint, Clock, Decoded, Duty, EndOfStream, Frame, Gap, Message, Notice, Restore
+from stream.messages import Checkpoint, Decoded, Duty, EndOfStream, Frame, Gap, Message, Notice, Restore, Told
 from stream.metrics import Metrics
+from stream.scene import Scene
+from stream.sight import Sight
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
+from stream.steadiness import Steadiness
 from stream.store import RESTART
 from stream.transport.ring import Slot, SlotPool
-from stream.video import (
-    DayTime,
-    Feed,
-    FileFeed,
-    FollowFeed,
-    LiveFeed,
-    Outage,
-    Patience,
-    Picture,
-    Reading,
-    Shaper,
-    choose_hardware,
-)
+from stream.video import Feed, FileFeed, FollowFeed, LiveFeed, Patience, Picture, Reading, Shaper, choose_hardware
 from stream.video.live import RESTARTED
+from stream.view import ends_of
 
 WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 CHECKPOINT_S = 0.5  # between two checkpoints of a lane: how much is done again after a crash
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
-    feed: bytes
-    published: int
-    skipped: dict[str, int]
-    unseen_s: float
-    last_s: float
-    gate: bytes
+    feed: bytes = b""
+    sight: bytes = b""
+    gate: bytes = b""
+    published: int = 0
+    skipped: dict[str, int] = {}
 
 
 class Decode:
@@ -54,17 +46,18 @@ class Decode:
         self._feed = _open_feed(camera, source, Reading(self._original is not None, self._hardware))
         self.notes = (self._hardware.note,) if self._hardware.note else ()
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
-        self._gate = _open_gate(camera)
+        self._gate = _open_gate(camera, camera.scene) if camera.gate else None
+        self._sight = _open_sight(camera, pool.epoch)
+        self._told: deque[Told | Restore] = deque()  # goes out before the next picture
+        self._handed_on = (0.0, time.monotonic())  # the last picture: pts, and when
         self._held: Picture | None = None
         self._skipped: Counter[str] = Counter()
-        self._unseen_s = 0.0  # in gaps that are over
         self._most_in_flight = self._published = 0
-        self._last_s = 0.0  # pts of the last picture
         self._cut_s = time.monotonic()
-        self._is_new = False  # something was told since the last checkpoint
-        self._told: deque[Message] = deque()
+        self._is_cut = True  # nothing went out since the last checkpoint
         self._halted = False
         self.ended = False
+        self._tell([])
 
     def stop(self) -> None:
         """End the stream with the pictures decoded so far."""
@@ -73,24 +66,24 @@ class Decode:
             self._held = None
             self._skip("stopped")
 
+    def halt(self) -> None:
+        """Give nothing more until rewind()."""
+        self._halted = True
+
     def next(self, wait_s: float = WAIT_S) -> Message | None:
         """The next picture, what is told between pictures, the end of the stream; None when nothing came in time."""
         if self._halted:
             time.sleep(min(wait_s, WAIT_S))
             return None
+        if self._held is None and not self._told:
+            if not self._is_cut and time.monotonic() - self._cut_s > CHECKPOINT_S:
+                return self._cut()
+            self._take(wait_s)
         if self._told:
+            self._is_cut = False
             return self._told.popleft()
         if self._held is None:
-            if self._is_new and time.monotonic() - self._cut_s > CHECKPOINT_S:
-                return self._cut()
-            item = self._feed.take(min(wait_s, WAIT_S))
-            if item is None:
-                return self._end() if self._feed.ended else None
-            if not isinstance(item, Picture):
-                return self._tell(item)
-            self._held = item
-            if self._original is not None:
-                self._original.put(item)
+            return self._end() if self._feed.ended else None
         slot = self._pool.acquire(WAIT_S if self._camera.blocks else 0)
         if slot is not None:
             return self._publish(slot)
@@ -99,72 +92,88 @@ class Decode:
             self._skip("window full")
         return None
 
-    def halt(self) -> None:
-        """Give nothing more until rewind()."""
-        self._halted = True
-
     def rewind(self, epoch: int, checkpoint: Checkpoint | None, reason: str) -> None:
-        """Begin the lane's new life at a checkpoint, or from the beginning."""
-        packed = checkpoint.states["decode"] if checkpoint else None
-        before = msgspec.msgpack.decode(packed, type=_State) if packed else _State(b"", 0, {}, 0.0, 0.0, b"")
-        self._pool.restart(epoch)
+        """Begin the lane's new life at a checkpoint; None: at the beginning."""
+        name, states = self._camera.name, checkpoint.states if checkpoint else {}
+        before = msgspec.msgpack.decode(states["decode"], type=_State) if states else _State()
         if self.ended:
             self._original = open_original(self._camera)  # it was closed with the end
-        self._held, self.ended, self._halted, self._is_new = None, False, False, False
+        self._held, self.ended, self._halted, self._is_cut = None, False, False, True
+        self._pool.restart(epoch)
         self._feed.restore(before.feed or None, reason)
-        self._gate = _open_gate(self._camera)
-        if self._gate is not None and before.gate:
-            self._gate.restore(before.gate)
-        if self._camera.live:
-            self._account(before)
-        else:
-            self._skipped, self._last_s = Counter(before.skipped), before.last_s
-        self._published = before.published
-        self._told.clear()
-        self._told.append(Restore(self._camera.name, epoch, checkpoint.states if checkpoint else {}))
-        text = f"{reason}; went back to frame {checkpoint.seq if checkpoint else 0}"
-        self._told.append(Notice(self._camera.name, epoch, before.last_s, RESTART, text))
+        self._account(before)
+        self._sight = _open_sight(self._camera, epoch)
+        self._sight.restore(before.sight)
+        if self._gate is not None:
+            self._gate = _open_gate(self._camera, self._sight.scene)
+            self._gate.restore(before.gate or None)
+        text = f"{reason}: went back to picture {checkpoint.seq if checkpoint else 0}"
+        self._told = deque([Restore(name, epoch, states), Notice(name, epoch, self._sight.seen_s, RESTART, text)])
 
     def close(self) -> None:
         self._feed.close()
         if self._original is not None:
             self._original.close()
 
-    def _account(self, before: _State) -> None:
-        """Pictures of a camera that were under way are lost, and skipped for that reason."""
-        if self._published or self._skipped:
-            lost = self._published - before.published
-        else:  # this decoder itself is new
-            self._skipped, self._unseen_s, self._last_s = Counter(before.skipped), before.unseen_s, before.last_s
-            lost = self._feed.decoded - before.published - sum((self._skipped + self._feed.skipped).values())
-        if lost > 0:
-            self._skip(RESTARTED, lost)
+    def _take(self, wait_s: float) -> None:
+        item = self._feed.take(min(wait_s, WAIT_S))
+        if item is None and self._feed.ended:
+            self._tell(self._sight.end())
+        elif isinstance(item, Picture):
+            self._held = item
+            if self._original is not None:
+                self._original.put(item)
+        elif item is not None:
+            self._tell(self._sight.hear(item))
+        elif self._sight.causes:
+            self._note_unseen()
 
     def _cut(self) -> Checkpoint:
-        self._is_new, self._cut_s = False, time.monotonic()
+        self._is_cut, self._cut_s = True, time.monotonic()
         gate = b"" if self._gate is None else self._gate.state()
-        state = _State(self._feed.state(), self._published, self._skipped, self._unseen_s, self._last_s, gate)
+        state = _State(self._feed.state(), self._sight.state(), gate, self._published, self._skipped)
         states = {"decode": msgspec.msgpack.encode(state)}
         return Checkpoint(self._camera.name, self._pool.epoch, self._feed.decoded, states)
 
-    def _tell(self, item: Outage | DayTime) -> Clock | Gap:
-        self._is_new = True
-        name, epoch = self._camera.name, self._pool.epoch
-        if isinstance(item, DayTime):
-            return Clock(name, epoch, item.pts_s, item.utc_s, item.source)
-        if item.to_s is not None:
-            self._unseen_s += item.to_s - item.from_s
-        self._metrics.set("roadtally_connected", float(item.to_s is not None), camera=name)
-        self._metrics.set("roadtally_reconnects_total", self._feed.reconnects, camera=name)
-        self._metrics.set("roadtally_unseen_seconds_total", self._unseen_s, camera=name)
-        return Gap(name, epoch, item.from_s, item.to_s, item.from_utc_s, item.to_utc_s, item.reason)
+    def _account(self, before: _State) -> None:
+        """A file is read again. A camera's pictures that were under way are lost: skipped, for that reason."""
+        if not self._camera.live or not (self._published or self._skipped):  # so is one by a new decoder
+            self._skipped = Counter(before.skipped)
+            lost = self._feed.decoded - before.published - sum((self._skipped + self._feed.skipped).values())
+        else:
+            lost = self._published - before.published
+        self._published = before.published
+        if self._camera.live and lost > 0:
+            self._skip(RESTARTED, lost)
+
+    def _tell(self, told: list[Told]) -> None:
+        """What was noticed, and the figures that follow from it."""
+        self._told += told
+        camera, causes = self._camera, self._sight.causes
+        if camera.live:
+            self._metrics.set("roadtally_connected", float("away" not in causes), camera=camera.name)
+            self._metrics.set("roadtally_frozen", float("frozen" in causes), camera=camera.name)
+            self._metrics.set("roadtally_reconnects_total", self._feed.reconnects, camera=camera.name)
+        self._metrics.set("roadtally_view_lost", float("lost" in causes), camera=camera.name)
+        self._note_unseen()
+        if self._gate is not None and any(isinstance(one, Gap) and one.view for one in told):
+            self._gate = _open_gate(camera, self._sight.scene)
+
+    def _note_unseen(self) -> None:
+        pts_s, at_s = self._handed_on
+        unseen_s = self._sight.unseen_s(pts_s + time.monotonic() - at_s)
+        self._metrics.set("roadtally_unseen_seconds_total", unseen_s, camera=self._camera.name)
 
     def _publish(self, slot: Slot) -> Decoded:
         assert self._held is not None
         picture, self._held = self._held, None
-        self._published, self._last_s, self._is_new = self._published + 1, picture.pts_s, True
+        self._published, self._is_cut = self._published + 1, False
         seq = picture.seq
         planes = self._shaper.upright(picture.frame)
+        self._handed_on = picture.pts_s, time.monotonic()
+        told = self._sight.look(planes[0], bool(picture.frame.key_frame), picture.pts_s)
+        if told or self._sight.causes:
+            self._tell(told)
         duty: Duty = "detect" if seq % self._camera.every == 0 else "predict"
         if duty == "detect" and self._gate is not None and not self._gate.passes(planes[0], picture.pts_s):
             duty = "quiet"
@@ -185,8 +194,6 @@ class Decode:
         )
         self._note_flow()
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
-        if camera.live:
-            self._metrics.set("roadtally_connected", 1.0, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
 
     def _note_flow(self) -> None:
@@ -199,10 +206,14 @@ class Decode:
     def _skip(self, reason: str, count: int = 1) -> None:
         self._skipped[reason] += count
         self._note_flow()
+        pts_s, at_s = self._handed_on
+        stuck_s = time.monotonic() - at_s
+        if self._camera.live and stuck_s > self._camera.timeout_s:
+            self._tell(self._sight.stuck(pts_s, stuck_s))
         self._metrics.set("roadtally_skipped_total", self._skipped[reason], camera=self._camera.name, reason=reason)
 
     def _end(self) -> Checkpoint | EndOfStream:
-        if self._is_new:  # so that a run that was interrupted goes on from here
+        if not self._is_cut:  # so that a run that was interrupted goes on from here
             return self._cut()
         self.ended = True
         feed = self._feed
@@ -228,7 +239,12 @@ def _open_feed(camera: CameraPlan, source: str, reading: Reading) -> Feed:
     return FileFeed(source, reading=reading)
 
 
-def _open_gate(camera: CameraPlan) -> MotionGate | None:
+def _open_gate(camera: CameraPlan, scene: Scene) -> MotionGate:
+    return MotionGate(scene.edges, (scene.width, scene.height), camera.letterbox.crop_xyxy)
+
+
+def _open_sight(camera: CameraPlan, epoch: int) -> Sight:
     scene = camera.scene
-    size_wh = (scene.width, scene.height)
-    return MotionGate(scene.edges, size_wh, camera.letterbox.crop_xyxy) if camera.gate else None
+    steadiness = Steadiness((scene.width, scene.height), ends_of(scene)) if camera.view == "follow" else None
+    freeze = Freeze(camera.frozen_s) if camera.live and camera.frozen_s else None
+    return Sight(scene, epoch, steadiness, freeze)

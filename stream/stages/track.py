@@ -5,17 +5,33 @@ from __future__ import annotations
 import time
 from collections import Counter as Tally
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from stream.counting import Counter
-from stream.messages import Checkpoint, Counted, Crossing, Detected, EndOfStream, Gap, InBand, Message, Notice, Restore
+from stream.messages import (
+    Checkpoint,
+    Counted,
+    Crossing,
+    Detected,
+    EndOfStream,
+    Gap,
+    InBand,
+    Message,
+    Notice,
+    Restore,
+    Visit,
+)
 from stream.metrics import Metrics
 from stream.scene import Scene
 from stream.settings import CountingSettings, TrackerSettings
 from stream.topology import WorkerPlan
 from stream.tracking import Tracker
+from stream.view import moved_scene
 from stream.zones import ZoneCounter
+
+Event = TypeVar("Event", Crossing, Visit)
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
@@ -24,35 +40,64 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     zones: bytes
     counted: dict[str, int]
     gap: Gap | None
+    view: tuple[float, ...]
 
 
 class _Lane:
     """What is known of one camera."""
 
     def __init__(self, scene: Scene, tracker: TrackerSettings, counting: CountingSettings) -> None:
+        self._scene, self._counting = scene, counting
         self.tracker = Tracker(tracker)
-        self.counter = Counter(scene, counting)
-        self.zones = ZoneCounter(scene, counting)
         self.counted: Tally[str] = Tally()  # crossings by class
-        self.gap: Gap | None = None  # the last one
+        self._gap: Gap | None = None  # the last one
+        self._look(())
 
-    def certain(self, crossings: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
-        """Those that did not happen unseen."""
-        if crossings and self.gap is not None:
-            crossings = tuple(crossing for crossing in crossings if not self.gap.hides(crossing))
-        self.counted.update(crossing.label for crossing in crossings)
-        return crossings
+    def follow(self, message: Detected) -> Counted:
+        frame = message.frame
+        tracks = self.tracker.update(message.detections, frame.pts_s)
+        crossings, visits = self.counter.update(frame, tracks), self.zones.update(frame, tracks)
+        return Counted(frame, tracks, self._told(crossings), message.yuv, self._seen(visits))
+
+    def interrupt(self, gap: Gap) -> Gap:
+        """All tracks end: what comes after a time that was not seen is new, and gets new ids."""
+        self._gap = gap
+        crossings, visits = self.finish()
+        self.tracker.reset()
+        if gap.view:
+            self._look(gap.view)
+        return msgspec.structs.replace(gap, crossings=crossings, visits=visits)
+
+    def finish(self) -> tuple[tuple[Crossing, ...], tuple[Visit, ...]]:
+        return self._told(self.counter.finish()), self._seen(self.zones.finish())
 
     def state(self) -> bytes:
         states = (self.tracker.state(), self.counter.state(), self.zones.state())
-        return msgspec.msgpack.encode(_State(*states, self.counted, self.gap))
+        return msgspec.msgpack.encode(_State(*states, self.counted, self._gap, self._view))
 
     def restore(self, state: bytes) -> None:
         before = msgspec.msgpack.decode(state, type=_State)
+        self._look(before.view)
         self.tracker.restore(before.tracker)
         self.counter.restore(before.counter)
         self.zones.restore(before.zones)
-        self.counted, self.gap = Tally(before.counted), before.gap
+        self.counted, self._gap = Tally(before.counted), before.gap
+
+    def _look(self, view: tuple[float, ...]) -> None:
+        """Count on the lines where the camera sees them now."""
+        scene = moved_scene(self._scene, view) if view else self._scene
+        self._view = view  # of messages.Gap
+        self.counter, self.zones = Counter(scene, self._counting), ZoneCounter(scene, self._counting)
+
+    def _told(self, crossings: tuple[Crossing, ...]) -> tuple[Crossing, ...]:
+        seen = self._seen(crossings)
+        self.counted.update(crossing.label for crossing in seen)
+        return seen
+
+    def _seen(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Those that did not happen in the last gap."""
+        gap = self._gap
+        return tuple(event for event in events if not gap.hides(event)) if events and gap else events
 
 
 class Track:
@@ -74,40 +119,28 @@ class Track:
         assert isinstance(message, InBand)
         lane = self._lanes[message.camera]
         if isinstance(message, EndOfStream):
-            crossings, visits = lane.counter.finish(), lane.zones.finish()
-            return [msgspec.structs.replace(message, crossings=crossings, visits=visits)]
-        if isinstance(message, Gap):
-            return [self._interrupt(message)]
-        if isinstance(message, Checkpoint):
-            return [msgspec.structs.replace(message, states={**message.states, "track": lane.state()})]
-        if isinstance(message, Restore):
+            crossings, visits = lane.finish()
+            message = msgspec.structs.replace(message, crossings=crossings, visits=visits)
+        elif isinstance(message, Gap):
+            message = lane.interrupt(message)
+        elif isinstance(message, Checkpoint):
+            message = msgspec.structs.replace(message, states={**message.states, "track": lane.state()})
+        elif isinstance(message, Restore):
             self._restore(message)
-        if isinstance(message, Notice):
+        elif isinstance(message, Notice):
             self._metrics.count("roadtally_notices_total", camera=message.camera, kind=message.kind)
+        self._tell(message.camera)
         return [message]
 
     def _follow(self, message: Detected) -> Counted:
         frame = message.frame
-        lane = self._lanes[frame.camera]
-        tracks = lane.tracker.update(message.detections, frame.pts_s)
-        crossings = lane.certain(lane.counter.update(frame, tracks))
-        visits = lane.zones.update(frame, tracks)
-        if crossings:
+        counted = self._lanes[frame.camera].follow(message)
+        if counted.crossings:
             self._tell(frame.camera)
         if frame.seq == 0:
             self._metrics.set("roadtally_first_frame_timestamp_seconds", time.time(), camera=frame.camera)
-        self._metrics.set("roadtally_tracks", len(tracks), camera=frame.camera)
-        return Counted(frame, tracks, crossings, message.yuv, visits)
-
-    def _interrupt(self, gap: Gap) -> Gap:
-        """All tracks end: what comes after a time that was not seen is new, and gets new ids."""
-        lane = self._lanes[gap.camera]
-        lane.gap = gap
-        crossings = lane.certain(lane.counter.finish())
-        visits = lane.zones.finish()
-        lane.tracker.reset()
-        self._tell(gap.camera)
-        return msgspec.structs.replace(gap, crossings=crossings, visits=visits)
+        self._metrics.set("roadtally_tracks", len(counted.tracks), camera=frame.camera)
+        return counted
 
     def _restore(self, restore: Restore) -> None:
         camera = restore.camera
@@ -116,7 +149,6 @@ class Track:
             lane.restore(restore.states["track"])
         lane.counted.update(dict.fromkeys(told, 0))  # so that those are told which are fewer now
         self._lanes[camera] = lane
-        self._tell(camera)
 
     def _tell(self, camera: str) -> None:
         for label, count in self._lanes[camera].counted.items():

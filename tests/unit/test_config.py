@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from stream.cameras import plan_camera
-from stream.config import CameraConfig, Config, DetectorConfig, OutputConfig, PlacementConfig
+from stream.config import CameraConfig, Config, DetectorConfig, HealthConfig, OutputConfig, PlacementConfig
 from stream.config_file import load, override, parse
 from stream.errors import ConfigError
 from stream.settings import CountingSettings, TrackerSettings
@@ -20,7 +20,16 @@ from stream.video import VideoInfo
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "configs").glob("*.yaml"))
-SECTIONS = (Config, CameraConfig, DetectorConfig, OutputConfig, PlacementConfig, TrackerSettings, CountingSettings)
+SECTIONS = (
+    Config,
+    CameraConfig,
+    DetectorConfig,
+    OutputConfig,
+    PlacementConfig,
+    HealthConfig,
+    TrackerSettings,
+    CountingSettings,
+)
 WORKERS = [["decode"], ["detect"], ["track", "record"]]
 
 
@@ -83,7 +92,10 @@ ONE_PROBLEM = [
     (road(detector={"input": -3}), "detector.input: expected more than 0, or expected a list, got -3"),
     (road(detector={"engine": "tpu"}), "detector.engine: expected 'auto', 'openvino' or 'torch', got 'tpu'"),
     (road(detector=None), "detector: expected keys with values (key: value), got None"),
-    (road(output={"record": "maybe"}), "output.record: expected 'annotated', 'original', 'events' or 'none', got 'maybe'"),
+    (
+        road(output={"record": "maybe"}),
+        "output.record: expected 'annotated', 'original', 'events' or 'none', got 'maybe'",
+    ),
     (road(when_full="wait"), "when_full: expected 'auto', 'block' or 'skip', got 'wait'"),
     # placement
     (
@@ -367,7 +379,7 @@ def test_an_example_is_read_when_copied(path: Path) -> None:
 
 def test_the_examples_show_every_key_when_read_together() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in EXAMPLES)
-    shown = (Config, CameraConfig, DetectorConfig, OutputConfig, PlacementConfig)
+    shown = (Config, CameraConfig, DetectorConfig, OutputConfig, PlacementConfig, HealthConfig)
     missing = [key for section in shown for key in section.model_fields if not re.search(rf"\b{key}:", text)]
     assert not missing
 
@@ -381,7 +393,7 @@ def test_the_reference_is_up_to_date_when_the_schema_changes() -> None:
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
 def test_every_key_is_explained_when_the_reference_is_read(section: type[BaseModel]) -> None:
-    nested = {"detector", "tracker", "counting", "output", "placement"}  # explained by their section
+    nested = {"detector", "tracker", "counting", "output", "placement", "health"}  # explained by their section
     assert section.__doc__
     missing = [key for key, field in section.model_fields.items() if not field.description and key not in nested]
     assert not missing

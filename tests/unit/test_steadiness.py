@@ -101,6 +101,31 @@ def test_lines_stop_until_the_camera_is_back_when_it_looks_elsewhere() -> None:
     assert off_px(moves[1][1], shifted(0, 0)) == 0
 
 
+@pytest.mark.parametrize("returns", [True, False])
+def test_view_stays_lost_when_its_watcher_is_started_again(returns: bool) -> None:
+    """A worker that was killed while the view was lost must not take the strange view for that of its lines."""
+    place, elsewhere = scenery(), scenery(99)
+    before, after = Steadiness(SIZE_WH, LINE), Steadiness(SIZE_WH, LINE)
+    for second in range(25):
+        before.look(seen(place if second < BEFORE_S else elsewhere, None, second), float(second))
+    assert before.lost
+    after.restore(before.state())
+    looks = [after.look(seen(place if returns else elsewhere, None, s), float(s)) for s in range(25, 50)]
+    assert [move.kind for move in looks if move is not None] == (["back"] if returns else [])
+    assert after.lost != returns
+
+
+def test_lines_follow_from_where_they_were_when_their_watcher_is_started_again() -> None:
+    place, away, again = scenery(), shifted(40, -20), shifted(70, 0)
+    before, after = Steadiness(SIZE_WH, LINE), Steadiness(SIZE_WH, LINE)
+    for second in range(25):
+        before.look(seen(place, away if second >= BEFORE_S else None, second), float(second))
+    after.restore(before.state())
+    looks = [after.look(seen(place, away if s < 40 else again, s), float(s)) for s in range(25, 60)]
+    (move,) = [move for move in looks if move is not None]
+    assert off_px(move, again) < 2.0
+
+
 def bus(picture: np.ndarray, second: int) -> np.ndarray:
     if second >= 8:
         return picture
