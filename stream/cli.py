@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from stream.commands import evaluate, networks, render, results, run, scenes, status
+from stream.commands import evaluate, networks, render, results, run, scenes, status, tune
 from stream.errors import RoadtallyError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     results.report,
     results.audit,
     render.render,
+    tune.tune,
     networks.train,
     networks.label,
 ):

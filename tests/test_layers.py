@@ -31,6 +31,7 @@ LAYERS = (
      "stream.replay", "stream.render"),
     ("stream.reports", "stream.audit"),
     ("stream.evaluation",),
+    ("stream.tuning",),
     ("stream.worker", "stream.inline"),
     ("stream.supervisor", "stream.health_server"),
     ("stream.launch",),

@@ -240,7 +240,7 @@ def _open_feed(camera: CameraPlan, source: str, reading: Reading) -> Feed:
 
 
 def _open_gate(camera: CameraPlan, scene: Scene) -> MotionGate:
-    return MotionGate(scene.edges, (scene.width, scene.height), camera.letterbox.crop_xyxy)
+    return MotionGate.of(scene, camera.letterbox.crop_xyxy)
 
 
 def _open_sight(camera: CameraPlan, epoch: int) -> Sight:

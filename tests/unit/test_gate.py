@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from stream.gate import LOOK_S, MotionGate
-from stream.scene import Line
+from stream.scene import Line, Movement, Scene
 
 WIDTH, HEIGHT, FPS = 640, 360, 25
 LINE = Line("A", 0, 180, 640, 180)
@@ -117,3 +118,11 @@ def test_only_what_the_network_sees_counts_when_there_is_a_region() -> None:
     gate = MotionGate((), (WIDTH, HEIGHT), (200, 100, 400, 300))
     pictures = [empty(0), empty(1), empty(2), with_box(3, (10, 10, 60, 50), 60), with_box(4, (250, 150, 300, 200), 60)]
     assert [gate.passes(picture, k / FPS) for k, picture in enumerate(pictures)] == [True, False, False, False, True]
+
+
+def test_motion_counts_everywhere_when_movements_are_followed_through_the_picture() -> None:
+    scene = Scene("cam", WIDTH, HEIGHT, (LINE,), movements=(Movement("back", "A", "A"),))
+    far = with_box(3, (10, 10, 60, 50), 60)
+    for one, seen in ((scene, True), (msgspec.structs.replace(scene, movements=()), False)):
+        gate = MotionGate.of(one, (0, 0, WIDTH, HEIGHT))
+        assert [gate.passes(picture, k / FPS) for k, picture in enumerate([empty(0), empty(1), far])][2] is seen

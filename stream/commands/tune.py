@@ -1,0 +1,152 @@
+"""Measure the operating points of this machine on a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stream.commands.run import Lines, configured
+from stream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from stream.cameras import CameraPlan
+    from stream.config import Config
+    from stream.truth import TrueCrossing
+    from stream.tuning.looks import Looks
+    from stream.tuning.measure import Measured
+
+
+def tune(
+    source: Annotated[str, typer.Argument(help="A clip of the camera, half a minute or more with traffic.")],
+    line: Lines = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="CSV of its true crossings.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of profile.yaml and points.png.")] = Path("profile"),
+    weights: Annotated[list[str] | None, typer.Option("--weights", help="Detectors; may be repeated.")] = None,
+    precision: Annotated[list[str] | None, typer.Option(help="Number formats; may be repeated.")] = None,
+    inputs: Annotated[str, typer.Option(help="Long sides of the network's input.")] = "416,320,256",
+    every: Annotated[str, typer.Option(help="Pictures a look.")] = "1,2,3,4,6,8",
+    seconds: Annotated[float, typer.Option(help="Of the clip, from its begin.", min=1.0)] = 60.0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")] = None,
+) -> None:
+    """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
+    from stream.display import console
+    from stream.tuning.measure import measure
+    from stream.tuning.plot import plot_points
+    from stream.tuning.profile import write_profile
+
+    sizes, steps = _whole_numbers("--inputs", inputs), _whole_numbers("--every", every)
+    base = [*(set_ or []), f"detector.input={max(sizes)}", "output.record=none"]
+    config, camera = _camera(source, line, base)
+    all_looks = _all_looks(config, camera, weights, precision, sizes, seconds)
+    true = _truth(truth, Path(source).stem, len(all_looks[0].seen))
+    measured = measure(config, camera.scene, all_looks, steps, true)
+    _show(measured, has_truth=true is not None)
+    paths = [write_profile(out / "profile.yaml", measured, Path(source).name, has_truth=true is not None)]
+    paths.append(plot_points(measured, out / "points.png", f"{camera.name}: operating points of this machine"))
+    console.print("\n".join(str(path) for path in paths), highlight=False)
+
+
+def _camera(source: str, line: list[str] | None, settings: list[str]) -> tuple[Config, CameraPlan]:
+    from stream.cameras import plan_camera
+    from stream.options import read_drawing
+    from stream.sources import is_live
+    from stream.video import probe
+
+    config = configured(source, read_drawing(line, None, None), {}, settings)
+    (first, *more) = config.cameras
+    if more or is_live(first.source):
+        what = "expected one clip, got " + (f"{1 + len(more)} cameras" if more else "a live camera")
+        raise ConfigError("tune", what, "record a minute first: roadtally run ADDRESS --record original")
+    if not first.lines:
+        raise ConfigError("tune", "expected a line to count at", "for example --line A:0.1,0.5,0.9,0.5")
+    return config, plan_camera(config, first, probe(first.source))
+
+
+def _all_looks(
+    config: Config,
+    camera: CameraPlan,
+    weights: list[str] | None,
+    precision: list[str] | None,
+    sizes: list[int],
+    seconds: float,
+) -> list[Looks]:
+    """Of every network, the largest input first."""
+    from models.contract import DetectorSpec
+    from models.registry import open_detector
+    from stream.display import console
+    from stream.tuning.looks import look
+
+    wanted = config.detector
+    found = []
+    with console.status("") as status:
+        warm = DetectorSpec(wanted.model, ((64, 64),), wanted.engine)
+        open_detector(warm).close()  # what the engine itself takes is no network's memory
+        for model in weights or [wanted.model]:
+            for number in precision or [wanted.precision]:
+                for input_ in sorted(sizes, reverse=True):
+                    status.update(f"{model}, {number}, input {input_}: looking at the clip")
+                    spec = DetectorSpec(model, (), wanted.engine, number, score=wanted.score, threads=wanted.threads)
+                    found.append(look(config, camera, spec, input_, seconds))
+    return sorted(found, key=lambda looks: -looks.network.input)
+
+
+def _truth(path: Path | None, clip: str, pictures: int) -> list[TrueCrossing] | None:
+    """The rows of this clip, as far as it was looked at."""
+    from stream.errors import TruthError
+    from stream.evaluation.counts import read_truth
+
+    if path is None:
+        return None
+    rows = [row for row in read_truth(path) if row.clip == clip]
+    if not rows:
+        raise TruthError(str(path), f"expected rows of the clip {clip}, got none", "give the truth of this clip")
+    return [row for row in rows if row.last < pictures]
+
+
+def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
+    from stream.display import console
+    from stream.tuning.profile import chosen
+
+    networks = {one.network: None for one in measured}
+    numbers = ("ms alone", "ms running", "latency ms", "memory MB")
+    table = _table("a look, by network", ("network",), numbers)
+    for network in networks:
+        figures = (network.ms, network.running_ms, network.latency_ms, network.memory_mb)
+        table.add_row(network.name, *(f"{value:.1f}" for value in figures))
+    console.print(table)
+    points = chosen(measured)
+    against = "the truth" if has_truth else "the largest input at every picture"
+    title = f"operating points against {against}; * in the profile"
+    table = _table(
+        title, ("", "network", "gate"), ("every", "looks %", "ms a picture", "AP", "missed", "extra", "error %")
+    )
+    for one in sorted(measured, key=lambda one: (one.gate, -one.network.input, one.every)):
+        ap = "–" if one.ap is None else f"{100 * one.ap:.0f}"
+        words = ("*" if one in points else "", one.network.name, "on" if one.gate else "off", str(one.every))
+        cost = (f"{100 * one.looks:.0f}", f"{one.cost_ms:.2f}")
+        table.add_row(*words, *cost, ap, str(one.missed), str(one.extra), f"{100 * one.error:.1f}")
+    console.print(table)
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in words:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _whole_numbers(option: str, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ConfigError(option, f"expected whole numbers like 1,2,4, got {text!r}")
+    return [int(part) for part in parts]

@@ -1,0 +1,53 @@
+"""Speed against accuracy, with the front, as Huang et al. draw it (CVPR 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stream.errors import OutputError
+from stream.tuning.measure import Measured, front
+
+MARKERS = "osD^vPX*"
+SHADES = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#b7791f", "#555555")
+
+
+def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
+    """A PNG: a colour a network, hollow without the gate; the front as a line. Raises OutputError."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    best = front(measured)
+    axes.plot(
+        [one.cost_ms for one in best],
+        [100 * one.expected_error for one in best],
+        color="#999999",
+        zorder=1,
+        label="front",
+    )
+    names = list(dict.fromkeys(one.network.name for one in measured))
+    for index, name in enumerate(names):
+        colour, marker = SHADES[index % len(SHADES)], MARKERS[index % len(MARKERS)]
+        for gate in (False, True):
+            own = [one for one in measured if one.network.name == name and one.gate == gate]
+            label = f"{name}{', motion gate' if gate else ''}"
+            face = colour if gate else "none"
+            x, y = [one.cost_ms for one in own], [100 * one.expected_error for one in own]
+            axes.scatter(x, y, edgecolors=colour, facecolors=face, marker=marker, zorder=2, label=label)
+    for one in best:
+        text = f"{one.network.input}" if one.every == 1 else f"{one.network.input} / {one.every}"
+        axes.annotate(
+            text, (one.cost_ms, 100 * one.expected_error), textcoords="offset points", xytext=(5, 5), fontsize=8
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("device time a picture, ms, beside the other stages")
+    axes.set_ylabel("crossings miscounted, %, with the doubt about few of them")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    try:
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
+    return path
