@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,9 @@ from stream.evaluation.counts import Score
 from stream.launch import Report
 from stream.messages import LABELS
 from stream.outcome import Watch
+from stream.scene import Scene
+from stream.store import RoadUser
+from stream.summary import complaints, suggestions
 from stream.tables import show_tally
 from stream.topology import Plan
 
@@ -61,6 +64,7 @@ def show_report(report: Report, plan: Plan) -> None:
     show_tally(console, summary.tally, scenes)
     if not any(scene.lines for scene in scenes):
         _show_users(report, plan)
+    show_complaints(summary.moving, scenes)
     _show_ledger(report)
     _show_gaps(report)
     _show_latency(report, plan)
@@ -75,6 +79,13 @@ def show_report(report: Report, plan: Plan) -> None:
         console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
     if outcome.error is not None:
         console.print(f"[red]failed[/red] {outcome.error}", highlight=False)
+
+
+def show_complaints(users: Sequence[RoadUser], scenes: Sequence[Scene]) -> None:
+    """Lines whose counts cannot be trusted, by the tracks of a run."""
+    for scene in scenes:
+        for complaint in complaints(users, scene):
+            console.print(f"[yellow]{complaint}[/yellow]", highlight=False)
 
 
 def show_plan(plan: Plan) -> None:
@@ -161,8 +172,6 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
 
 
 def _show_users(report: Report, plan: Plan) -> None:
-    from stream.summary import suggestion
-
     table = Table(title="moving road users", title_justify="left")
     table.add_column("camera")
     for label in (*LABELS, "all"):
@@ -173,9 +182,10 @@ def _show_users(report: Report, plan: Plan) -> None:
         table.add_row(camera.name, *(str(counts[label]) for label in LABELS), str(sum(counts.values())))
     console.print(table)
     for camera in plan.cameras:
-        line = suggestion(report.summary, camera.scene)
-        if line is not None:
-            console.print(f"{camera.name}: a line across the main flow: --line {line}", highlight=False)
+        lines = suggestions(report.summary.moving, camera.scene)
+        if lines:
+            drawn = " ".join(f"--line {line}" for line in lines)
+            console.print(f"{camera.name}: lines across the flows: {drawn}", highlight=False, soft_wrap=True)
 
 
 def _show_latency(report: Report, plan: Plan) -> None:

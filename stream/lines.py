@@ -1,4 +1,4 @@
-"""Counting lines as numbers: which side, how far along, whether one can be crossed, and where one would be good."""
+"""Counting lines as numbers: which side, how far along, and whether one can be crossed."""
 
 from __future__ import annotations
 
@@ -77,40 +77,3 @@ def check_line(line: Line, scene: Scene) -> str | None:
                 " so nothing gets past it"
             )
     return None
-
-
-def suggest_line(paths: Sequence[np.ndarray], width: int, height: int) -> Line:
-    """A line across the dominant flow, where the most paths pass: paths of f64 (n, 2) anchor points, in order.
-
-    Of the moving paths the main axis of motion is taken (doubled angles, so that opposite directions add up); the line
-    stands at a right angle to it, where most paths pass from one side to the other, and spans them with some room.
-    Without moving paths: across the middle of the picture.
-    """
-    long_paths = [path for path in paths if len(path) > 1 and np.ptp(path, axis=0).max() > 0.05 * max(width, height)]
-    if not long_paths:
-        return Line("A", 0.0, height / 2, float(width), height / 2)
-    moves = np.array([path[-1] - path[0] for path in long_paths])
-    double = 2 * np.arctan2(moves[:, 1], moves[:, 0])
-    weight = np.hypot(moves[:, 0], moves[:, 1])
-    axis = 0.5 * math.atan2((weight * np.sin(double)).sum(), (weight * np.cos(double)).sum())
-    flow, across = np.array([math.cos(axis), math.sin(axis)]), np.array([-math.sin(axis), math.cos(axis)])
-    spans = np.sort(np.array([(path[[0, -1]] @ flow) for path in long_paths]), axis=1)
-    at = _deepest(spans)
-    passing = [path for path, (low, high) in zip(long_paths, spans, strict=True) if low <= at <= high]
-    sideways = np.array([path[np.abs(path @ flow - at).argmin()] @ across for path in passing])
-    room = 0.1 * max(width, height)
-    a, b = (_clip(at * flow + side * across, width, height) for side in (sideways.min() - room, sideways.max() + room))
-    return Line("A", *(round(float(value), 1) for value in (*a, *b)))
-
-
-def _deepest(spans: np.ndarray) -> float:
-    """The middle of the place that lies in the most spans: (N, 2) sorted low, high."""
-    cuts = np.unique(spans)
-    middles = (cuts[:-1] + cuts[1:]) / 2 if len(cuts) > 1 else cuts
-    depth = ((spans[:, :1] <= middles) & (middles <= spans[:, 1:])).sum(axis=0)
-    best = np.flatnonzero(depth == depth.max())
-    return float(middles[best[len(best) // 2]])
-
-
-def _clip(point: np.ndarray, width: int, height: int) -> np.ndarray:
-    return np.clip(point, [0, 0], [width, height])

@@ -12,12 +12,12 @@ import numpy as np
 
 from stream.errors import OutputError
 from stream.ledger import Balance
-from stream.lines import suggest_line
 from stream.messages import Clock, Crossing, Gap, Visit
 from stream.movements import Turn, find_turns, has_moved
 from stream.scene import Scene
 from stream.sinks.events import STORE
 from stream.store import RoadUser, Store
+from stream.suggestion import lint_line, suggest_lines
 
 CROSSINGS, MOVEMENTS, VISITS = "crossings.csv", "movements.csv", "visits.csv"
 
@@ -159,11 +159,19 @@ def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) ->
     return path
 
 
-def suggestion(summary: Summary, scene: Scene) -> str | None:
-    """A line across the main flow, ready to paste after --line; None where too little moved."""
-    paths = [np.array(user.path)[:, 1:] for user in summary.moving if user.camera == scene.camera]
-    if not paths:
-        return None
-    line = suggest_line(paths, scene.width, scene.height)
-    ends = (line.x1 / scene.width, line.y1 / scene.height, line.x2 / scene.width, line.y2 / scene.height)
-    return f"{line.name}:" + ",".join(f"{value:.3f}" for value in ends)
+def suggestions(users: Sequence[RoadUser], scene: Scene) -> list[str]:
+    """A line across every flow, as fractions, ready to paste after --line. users: who moved, of any camera."""
+    size = (scene.width, scene.height, scene.width, scene.height)
+    lines = [(line.name, (line.x1, line.y1, line.x2, line.y2)) for line in suggest_lines(_paths(users, scene), scene)]
+    return [f"{name}:" + ",".join(f"{v / of:.3f}" for v, of in zip(ends, size, strict=True)) for name, ends in lines]
+
+
+def complaints(users: Sequence[RoadUser], scene: Scene) -> list[str]:
+    """What is wrong with the lines of a scene, as its road users show: a sentence each."""
+    paths = _paths(users, scene)
+    found = ((line.name, lint_line(line, paths, scene)) for line in scene.lines)
+    return [f"{scene.camera}, line {name}: {reason}" for name, reason in found if reason is not None]
+
+
+def _paths(users: Sequence[RoadUser], scene: Scene) -> list[np.ndarray]:
+    return [np.array(user.path)[:, 1:] for user in users if user.camera == scene.camera and has_moved(user, scene)]

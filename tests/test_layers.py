@@ -20,7 +20,7 @@ LAYERS = (
      "stream.batching", "stream.budget", "stream.load", "stream.gate", "stream.region", "stream.strips", "stream.corrections", "stream.problems",
      "stream.ledger", "stream.health", "stream.medians",
      "stream.alignment", "stream.steadiness", "stream.freeze", "stream.sight", "stream.view", "stream.video", "stream.drawing", "stream.overlay", "stream.synth",
-     "stream.zones", "stream.prototypes"),
+     "stream.zones", "stream.prototypes", "stream.suggestion"),
     ("models",),
     ("stream.transport", "stream.config", "stream.config_file", "stream.options", "stream.problems"),
     ("stream.cameras",),

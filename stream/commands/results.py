@@ -34,7 +34,7 @@ def replay(
     ] = None,
 ) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
-    from stream.display import console
+    from stream.display import console, show_complaints
     from stream.options import read_drawing, read_settings
     from stream.replay import drawing_changes, lanes_of, recount, stored_config
     from stream.summary import Tally, stored_users, turns_of, write_tally
@@ -49,9 +49,11 @@ def replay(
         (c for one in recounts for c in one.crossings), key=lambda c: (c.pts_s, c.camera, c.line, c.track_id)
     )
     scenes = [lane.scene for lane in lanes]
-    turns = turns_of(scenes, stored_users(folder), crossings)
+    users = stored_users(folder)
+    turns = turns_of(scenes, users, crossings)
     tally = Tally(crossings, turns, [visit for one in recounts for visit in one.visits])
     show_tally(console, tally, scenes)
+    show_complaints(users, scenes)
     paths = write_tally(make_folder(out or folder / "replay"), tally, scenes)
     busy_s, updates = sum(one.busy_s for one in recounts), sum(one.updates for one in recounts)
     frames = sum(one.frames for one in recounts)

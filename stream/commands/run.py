@@ -86,13 +86,18 @@ def _run(config: Config, *, resume: bool = False) -> NoReturn:
 
 
 def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A configuration, or a video.")]) -> None:
-    """Show what a configuration would run: workers, endpoints, shared memory; and every problem at once."""
-    from stream.display import show_plan
+    """Show what a configuration would run: workers, endpoints, shared memory; and every problem at once. After a run,
+    also what its tracks say against the lines."""
+    from stream.display import show_complaints, show_plan
     from stream.launch import look, planned
+    from stream.sinks.events import STORE
+    from stream.summary import stored_users
 
     config = configured(config_file, {}, {}, [])
     with planned(config, look(config)) as plan:
         show_plan(plan)
+        if (Path(plan.folder) / STORE).exists():
+            show_complaints(stored_users(Path(plan.folder)), [camera.scene for camera in plan.cameras])
 
 
 def worker(

@@ -79,7 +79,8 @@ def plot_movements(
     groups = {"unknown": [user for user in users if user.track_id not in made]}
     groups |= {name: [user for user in users if made.get(user.track_id) == name] for name in names}
     colours = {"unknown": (0.6, 0.6, 0.6)}
-    colours |= {name: colormaps["tab20"](k % 20)[:3] for k, name in enumerate(names)}
+    hues = colormaps["tab10" if len(names) <= 10 else "tab20"]
+    colours |= {name: hues(k % hues.N)[:3] for k, name in enumerate(names)}
     return _plot_paths(scene, groups, colours, background, path)
 
 
