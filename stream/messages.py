@@ -189,7 +189,8 @@ class Gap(msgspec.Struct, frozen=True, tag=True):
     """A time in which a camera was not seen: what crossed then is unknown, not zero. Tracks do not reach over it.
 
     It is told twice: when it begins, with to_s None, and when the camera is back. crossings, visits: those that became
-    certain because all tracks ended.
+    certain because all tracks ended. view: where the camera looks after it, if it was ever moved: a homography row by
+    row, from pixels of the picture that its lines were drawn on to pixels of the present one.
     """
 
     camera: str
