@@ -6,7 +6,7 @@ The frames and tracks that the counter gets are those of the run, bit for bit: t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from stream.config_file import parse
 from stream.counting import Counter
 from stream.errors import ConfigError, SourceError
 from stream.messages import Crossing, EndOfStream, Gap, Visit
-from stream.scene import Scene
+from stream.scene import Line, Scene
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE
 from stream.store import Store
 from stream.stretch import Stretch
-from stream.trajectories import find_trajectories, picture_of, read_stretches
+from stream.trajectories import find_trajectories, picture_of, read_stretches, seen_of
 from stream.view import moved_scene
 from stream.zones import ZoneCounter
 
@@ -88,16 +88,34 @@ def drawing_changes(config: Config, drawn: Mapping[str, Mapping[str, Any]], came
 
 
 def lanes_of(folder: Path, config: Config) -> list[Lane]:
-    """The lanes of a stored run. Raises SourceError where a camera has no trajectories."""
+    """The lanes of a stored run. Raises SourceError where a camera has no trajectories, ConfigError where something was
+    drawn afterwards in a place that the network did not look at."""
     stored = find_trajectories(folder)
     missing = [camera.name for camera in config.cameras if camera.name not in stored]
     if missing:
         raise SourceError(str(folder), f"holds no trajectories of {', '.join(missing)}", "the run must be made again")
     lanes = []
-    for camera in config.cameras:
+    for camera, own in zip(config.cameras, stored_config(folder).cameras, strict=True):
         files = stored[camera.name]
-        lanes.append(Lane(draw_scene(camera, picture_of(files[0])[1]), tuple(files)))
+        scene, before = (draw_scene(one, picture_of(files[0])[1]) for one in (camera, own))
+        _check_seen(scene, set(scene.edges) - set(before.edges), seen_of(files[0]))
+        lanes.append(Lane(scene, tuple(files)))
     return lanes
+
+
+def _check_seen(scene: Scene, drawn: Set[Line], seen_xyxy: tuple[float, float, float, float]) -> None:
+    """Refuse what was drawn where there can be no tracks: nobody counted there must not read as nobody passed."""
+    x1, y1, x2, y2 = seen_xyxy
+    outside = {
+        line.name
+        for line in drawn
+        for x, y in ((line.x1, line.y1), (line.x2, line.y2))
+        if not (x1 <= x <= x2 and y1 <= y <= y2)
+    }
+    if outside:
+        seen = ", ".join(f"{value:.0f}" for value in seen_xyxy)
+        what = f"{', '.join(sorted(outside))}: outside what the network saw ({seen})"
+        raise ConfigError(f"camera {scene.camera}", what, "run it again with these lines, or with roi: full")
 
 
 def recount(lane: Lane, settings: CountingSettings) -> Recount:

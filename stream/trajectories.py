@@ -1,6 +1,6 @@
 """Trajectories on disk: every frame of a camera with all its tracks, bit for bit, as an Arrow IPC stream.
 
-    schema metadata   camera, width, height
+    schema metadata   camera, width, height; seen: what the network saw of the picture, where that was not all of it
     record batch      a row a frame; the tracks of a frame are one list<struct>, so that a column is one flat array
     gap               no row; the metadata `gap` of the batch holds the Gap
     last batch        no row; its metadata `end` holds the EndOfStream; absent after a kill
@@ -53,9 +53,10 @@ _SCHEMA = pa.schema(
 )
 
 
-def schema_of(camera: str, width: int, height: int) -> pa.Schema:
+def schema_of(camera: str, width: int, height: int, seen_xyxy: Sequence[int] | None = None) -> pa.Schema:
     """The schema of one camera's file."""
-    return _SCHEMA.with_metadata({"camera": camera, "width": str(width), "height": str(height)})
+    about = {"camera": camera, "width": str(width), "height": str(height)}
+    return _SCHEMA.with_metadata(about | ({"seen": " ".join(map(str, seen_xyxy))} if seen_xyxy else {}))
 
 
 def batch_of(schema: pa.Schema, frames: Sequence[Frame], tracks: Sequence[Tracks]) -> pa.RecordBatch:
@@ -121,6 +122,16 @@ def picture_of(path: Path) -> tuple[str, tuple[int, int]]:
         return about[b"camera"].decode(), (int(about[b"width"]), int(about[b"height"]))
     except (KeyError, ValueError):
         raise SourceError(str(path), "expected trajectories, got another Arrow stream", "is it of a run?") from None
+
+
+def seen_of(path: Path) -> tuple[float, float, float, float]:
+    """What the network saw of the picture, as xyxy in its pixels: elsewhere there are no tracks."""
+    with _opened(path) as reader:
+        seen = (reader.schema.metadata or {}).get(b"seen")
+    if seen is None:
+        return (0.0, 0.0, *picture_of(path)[1])
+    x1, y1, x2, y2 = map(float, seen.split())
+    return x1, y1, x2, y2
 
 
 def read_trajectories(path: Path) -> Iterator[Counted | Gap | EndOfStream]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +21,12 @@ BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nob
 class Trajectories:
     """Appends every frame and all its tracks. Only ever appends, so that a kill costs no more than the last batch."""
 
-    def __init__(self, path: Path, camera: str, width: int, height: int) -> None:
+    def __init__(
+        self, path: Path, camera: str, width: int, height: int, seen_xyxy: Sequence[int] | None = None
+    ) -> None:
+        """seen_xyxy: what the network sees of the picture; None: everything."""
         self._path = path
-        self._schema = schema_of(camera, width, height)
+        self._schema = schema_of(camera, width, height, seen_xyxy)
         self._frames: list[Frame] = []
         self._tracks: list[Tracks] = []
         self._rows = 0
@@ -37,7 +41,7 @@ class Trajectories:
         """In the camera's folder; goes on behind what a recorder before wrote."""
         del run_folder
         path = Path(camera.folder) / TRAJECTORIES
-        return cls(path, camera.name, camera.scene.width, camera.scene.height)
+        return cls(path, camera.name, camera.scene.width, camera.scene.height, camera.scene.crop_xyxy)
 
     def write(self, counted: Counted) -> None:
         self._frames.append(counted.frame)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError, SourceError
-from stream.replay import lanes_of, drawing_changes, recount, stored_config
+from stream.replay import drawing_changes, lanes_of, recount, stored_config
 from stream.summary import stored_crossings
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
@@ -43,6 +43,23 @@ def test_other_lines_are_counted_when_they_are_drawn_afterwards(folder: Path) ->
     north, south = (recount(lane, config.counting) for lane in lanes_of(folder, config))
     assert [(c.line, c.direction) for c in north.crossings] == [("left", "in")]
     assert {c.line for c in south.crossings} <= {"A"}
+
+
+def test_a_line_is_refused_when_it_is_drawn_where_nobody_looked(tmp_path: Path) -> None:
+    raw = configure([blob_clip(tmp_path / "north.mp4")], tmp_path / "out", placement={"mode": "inline"})
+    raw["cameras"][0]["roi"] = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]
+    raw["output"]["record"] = "none"
+    assert run(raw).exit_code == 0
+    config = stored_config(tmp_path / "out")
+    assert lanes_of(tmp_path / "out", config)  # its own lines, wherever they are
+    for x, fits in ((0.35, True), (0.75, False)):
+        drawn = {"lines": {"left": [0.1, 0.4, x, 0.4]}}
+        other = stored_config(tmp_path / "out", drawing_changes(config, drawn, None))
+        if fits:
+            assert lanes_of(tmp_path / "out", other)
+            continue
+        with pytest.raises(ConfigError, match="left: outside what the network saw"):
+            lanes_of(tmp_path / "out", other)
 
 
 def test_the_camera_is_asked_for_when_a_run_has_several(folder: Path) -> None:
