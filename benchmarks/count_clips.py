@@ -39,8 +39,13 @@ def count(clip: Path, lines: list[str], given: argparse.Namespace, out: Path) ->
     options = line_options(lines) + [word for setting in given.set for word in ("--set", setting)]
     options += ["--weights", given.weights] if given.weights else []
     run_roadtally(clip, out, options + ([] if given.video else ["--no-video"]))
+    return read_counted(out, clip.stem)
+
+
+def read_counted(out: Path, clip: str) -> list[Crossing]:
+    """The crossings that a run has stored."""
     with (out / "crossings.csv").open(newline="", encoding="utf-8") as file:
-        return [_crossing(clip.stem, row) for row in csv.DictReader(file)]
+        return [_crossing(clip, row) for row in csv.DictReader(file)]
 
 
 def _crossing(clip: str, row: dict[str, str]) -> Crossing:

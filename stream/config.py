@@ -30,6 +30,11 @@ def _ip(key: str, text: str) -> Any:
         raise ValueError(f"{key}: expected an IP address, got {text!r}") from None
 
 
+def _on_or_off(value: Any) -> Any:
+    """YAML reads a bare `on` or `off` as true or false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class Settings(BaseModel):
     """A section of the file: unknown keys are refused, values do not change after reading."""
 
@@ -174,6 +179,8 @@ class DetectorConfig(Settings):
         "By default every k-th picture at the size of `input`.",
     )
 
+    _gate_words = field_validator("gate", mode="before")(_on_or_off)
+
     @model_validator(mode="after")
     def _points_within_the_input(self) -> DetectorConfig:
         most = self.input if isinstance(self.input, int) else max(self.input)
@@ -253,6 +260,8 @@ class HealthConfig(Settings):
         default="auto", description="auto: any free port where there is a live camera, none for files; off; or a port."
     )
     bind: str = Field(default="127.0.0.1", description="Own IP address that it is served on; loopback by default.")
+
+    _port_words = field_validator("port", mode="before")(_on_or_off)
 
     @field_validator("bind")
     @classmethod

@@ -397,3 +397,26 @@ def test_every_key_is_explained_when_the_reference_is_read(section: type[BaseMod
     assert section.__doc__
     missing = [key for key, field in section.model_fields.items() if not field.description and key not in nested]
     assert not missing
+
+
+def test_a_bare_word_is_understood_when_yaml_takes_it_for_a_truth_value(tmp_path: Path) -> None:
+    path = tmp_path / "road.yaml"
+    path.write_text("cameras: [{source: a.mp4}]\ndetector: {gate: off}\nhealth: {port: off}\n")
+    config = load(path)
+    assert (config.detector.gate, config.health.port) == ("off", "off")
+
+
+def test_points_are_refused_when_they_are_larger_than_the_input() -> None:
+    raw = {"cameras": [{"source": "a.mp4"}], "detector": {"points": [{"input": 640, "ms": 9, "error": 0}]}}
+    with pytest.raises(ConfigError, match="at most 416"):
+        parse(raw, "test")
+
+
+def test_a_budget_is_refused_when_the_pictures_wait() -> None:
+    raw = {"cameras": [{"source": "a.mp4", "budget": {"latency_p95_ms": 100}}]}
+    config = parse(raw, "test")
+    with pytest.raises(ConfigError, match="newest picture wins"):
+        plan_camera(config, config.cameras[0], INFO)
+    config = parse(raw, "test", {"when_full": "skip", "detector.points": [{"input": 320, "ms": 5, "error": 0.1}]})
+    plan = plan_camera(config, config.cameras[0], INFO)
+    assert plan.budget is not None and {416, 320} == set(plan.letterboxes)
