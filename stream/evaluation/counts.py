@@ -22,8 +22,10 @@ from stream.truth import TrueCrossing
 COLUMNS = ("clip", "line", "frame", "first", "last", "class", "direction", "flag")
 SLACK_S = 1.0
 
-# What a pair is worth to the assignment: that it is one, then that it is unflagged, of one class, close in time.
-PAIR, UNFLAGGED, SAME_CLASS = 1000.0, 500.0, 10.0
+# What a pair is worth to the assignment: that it is one, then that it is unflagged, then each second that it is nearer
+# to the middle frame of the truth. The class is worth little: it decides between road users that pass together, and
+# must not pair a count with another road user to look right.
+PAIR, UNFLAGGED, SAME_CLASS = 1000.0, 500.0, 0.1
 
 
 class Score(msgspec.Struct, frozen=True):

@@ -23,6 +23,8 @@ from stream.summary import stored_crossings
 from stream.trajectories import read_trajectories
 from stream.truth import TrueCrossing
 
+SHOWN_S = 0.2  # after it was last observed a track is still claimed to be seen
+
 
 class TruthFiles(msgspec.Struct, frozen=True):
     """Of a run; what is None is not asked for."""
@@ -116,14 +118,21 @@ def read_recording(lane: Lane) -> Recording:
 
 
 def _shown(frames: Sequence[Counted]) -> list[np.ndarray]:
-    """Which tracks the run claims to see: confirmed ones that were just observed; where the detector was not asked,
-    those that were observed when it was asked last."""
-    shown, seen = [], np.zeros(0, np.int64)
+    """Which tracks the run claims to see: confirmed ones that were observed at the last look of the detector, or so
+    shortly ago that a road user cannot have gone. A detector misses most of them now and then for a picture or two."""
+    shown: list[np.ndarray] = []
+    seen_s: dict[int, float] = {}
+    looked_s = -np.inf
     for one in frames:
-        tracks = one.tracks
+        tracks, pts_s = one.tracks, one.frame.pts_s
+        ids = tracks.track_id.tolist()
         if one.frame.duty == "detect":
-            seen = tracks.track_id[tracks.observed]
-        shown.append(tracks.confirmed & np.isin(tracks.track_id, seen))
+            looked_s = pts_s
+            seen_s.update((i, pts_s) for i, seen in zip(ids, tracks.observed.tolist(), strict=True) if seen)
+        last_s = np.array([seen_s.get(i, -np.inf) for i in ids])
+        shown.append(tracks.confirmed & ((last_s >= looked_s) | (pts_s - last_s <= SHOWN_S + 1e-6)))
+        for i in tracks.ended.tolist():
+            seen_s.pop(i, None)
     return shown
 
 

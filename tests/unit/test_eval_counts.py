@@ -52,6 +52,15 @@ def test_shares_are_right_when_some_are_wrong() -> None:
     assert (result.recall, result.precision, result.class_agreement) == (2 / 3, 2 / 3, 1 / 2)
 
 
+def test_the_nearest_in_time_is_matched_when_classes_would_fit_the_other_way_round() -> None:
+    """Two road users of exchanged classes are two wrong classes; pairing each with the other would hide both."""
+    result = score([counted(100, "bus"), counted(115)], [true(100), true(115, "bus")], FPS)
+    assert [(t.frame, c.seq) for t, c in result.matched] == [(100, 100), (115, 115)]
+    assert result.class_agreement == 0.0
+    (pair,) = score([counted(120), counted(101, "bus")], [true(100)], FPS).matched
+    assert pair[1].seq == 101
+
+
 def test_class_decides_when_two_pass_together() -> None:
     result = score([counted(100, "bus"), counted(100)], [true(100), true(100, "bus")], FPS)
     assert result.class_agreement == 1.0

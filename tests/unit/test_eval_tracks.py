@@ -10,7 +10,12 @@ import pytest
 
 from stream.errors import ConfigError, TruthError
 from stream.evaluation.mot import TrackBoxes, read_mot
+from stream.evaluation.runs import read_recording
 from stream.evaluation.tracks import score_tracks
+from stream.replay import Lane
+from stream.scene import Scene
+from stream.sinks.trajectories import Trajectories
+from tests.build import make_counted, make_tracks
 
 FRAMES = 20
 INSTALL = "pip install --no-deps trackeval"
@@ -93,3 +98,18 @@ def test_the_missing_package_is_named_when_it_is_not_installed(tmp_path: Path, m
     monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
     with pytest.raises(ConfigError, match="pip install --no-deps trackeval"):
         score_tracks(boxes(tmp_path, TRUTH), boxes(tmp_path, TRUTH), FRAMES)
+
+
+def test_a_track_is_shown_for_a_moment_when_the_detector_misses_it(tmp_path: Path) -> None:
+    """A road user that was not found in one picture of ten was said to be gone in it: HOTA fell for honest tracks."""
+    seen = [True, False, False, False, False, True, False, False, False, False, False, False]
+    sink = Trajectories(tmp_path / "trajectories.arrow", "cam", 640, 480)
+    for k, observed in enumerate(seen):
+        rows = [(1, (0, 0, 10, 10), 2, observed, True), (2, (50, 0, 60, 10), 2, True, False)]
+        sink.write(make_counted(k, 0.1 * k, None, make_tracks(rows)))
+    sink.close()
+    recording = read_recording(Lane(Scene("cam", 640, 480), (tmp_path / "trajectories.arrow",)))
+    boxes = recording.tracks.boxes
+    shown = [bool(one) for one in boxes.considered[boxes.track_id == 1]]
+    assert shown == [True, True, True, False, False, True, True, True, False, False, False, False]
+    assert not boxes.considered[boxes.track_id == 2].any()  # on trial
