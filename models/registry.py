@@ -60,8 +60,10 @@ def open_detector(spec: DetectorSpec) -> Detector:
             raise ModelError(
                 "input", f"{height}x{width}: height and width must be multiples of {STRIDE}", "use geometry.fit_input"
             )
-    if (name := published_name(spec.model)) is not None:
-        return open_published(name, spec)
+    if (published := published_name(spec.model)) is not None:
+        return open_published(published, spec)
+    if Path(spec.model).suffix in (".yaml", ".yml"):
+        return _open_foreign(spec)
     weights = find_weights(spec.model)
     engine = engines_here()[0] if spec.engine == "auto" else spec.engine
     if engine not in ENGINES:
@@ -69,6 +71,12 @@ def open_detector(spec: DetectorSpec) -> Detector:
     module, name = ENGINES[engine].split(":")
     detector: Detector = getattr(importlib.import_module(module), name)(weights, spec)
     return detector
+
+
+def _open_foreign(spec: DetectorSpec) -> Detector:
+    from models.foreign.detector import ForeignDetector
+
+    return ForeignDetector(Path(spec.model).expanduser(), spec)
 
 
 def _open_plugin(spec: DetectorSpec) -> Detector:

@@ -7,6 +7,7 @@ picture. Nothing here imports torch, but for .pth files. OpenVINO keeps what it 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ PRECISIONS = {"f32": "f32", "bf16": "bf16", "int8": "f32"}  # and how what is no
 class OpenVinoPending:
     """The requests of one batch, in order of its pictures."""
 
-    def __init__(self, owner: OpenVinoDetector, input_hw: tuple[int, int], requests: list[Any]) -> None:
+    def __init__(self, owner: OpenVinoPasses, input_hw: tuple[int, int], requests: list[Any]) -> None:
         self._owner, self._input_hw, self._requests = owner, input_hw, requests
         self._found: list[Detections] | None = None  # once known: the requests then serve other pictures
 
@@ -41,19 +42,21 @@ class OpenVinoPending:
         return self._found
 
 
-class OpenVinoDetector:
-    """A Detector on OpenVINO. Raises ModelError if the weights cannot be read or the precision does not exist here."""
+class OpenVinoPasses(ABC):
+    """A Detector on OpenVINO, but for the network and the reading of its outputs.
 
-    def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
+    Raises ModelError if the network cannot be run or the precision does not exist here.
+    """
+
+    def __init__(self, spec: DetectorSpec, name: str, where: str) -> None:
+        """name: for `describe`; where: the file, for errors."""
         threads = spec.threads or len(os.sched_getaffinity(0))
         streams = min(spec.streams or threads, threads)
         core = ov.Core()
         self.precision = precision = _precision(core, spec.precision)
-        graph = graph_of(core, weights, precision)
-        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, graph.family)
         self._max_batch = spec.max_batch
         self.in_flight = streams + 1
-        self.describe = f"{weights.path.stem} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
+        self.describe = f"{name} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
         settings = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": threads,
@@ -64,14 +67,20 @@ class OpenVinoDetector:
         self._free: dict[tuple[int, int], list[Any]] = {}
         self._compiled = {}
         for input_hw in spec.input_hw:
-            model = graph.model.clone()
             try:
-                model.reshape([1, *input_hw, 3])
-                self._compiled[input_hw] = core.compile_model(model, "CPU", settings)
+                self._compiled[input_hw] = core.compile_model(self.model(core, input_hw), "CPU", settings)
             except RuntimeError as error:
-                raise ModelError(str(weights.path), f"OpenVINO cannot run it at {input_hw} ({error})",
+                raise ModelError(where, f"OpenVINO cannot run it at {input_hw} ({error})",
                                  "heights and widths are multiples of 32") from error  # fmt: skip
             self._free[input_hw] = []
+
+    @abstractmethod
+    def model(self, core: ov.Core, input_hw: tuple[int, int]) -> ov.Model:
+        """The network, with one input u8 (1, h, w, 3) BGR."""
+
+    @abstractmethod
+    def read(self, request: Any, input_hw: tuple[int, int]) -> Detections:
+        """What a request that is done has found."""
 
     def start(self, pictures: np.ndarray) -> OpenVinoPending:
         """See models.contract.Detector. Raises ModelError on a shape that was not opened."""
@@ -95,13 +104,31 @@ class OpenVinoDetector:
                 request.wait()
             except RuntimeError as error:
                 raise ModelError("detector", f"OpenVINO failed during a pass ({error})") from error
-            found.append(self._post(request.get_output_tensor(0).data[0], input_hw))
+            found.append(self.read(request, input_hw))
         self._free[input_hw] += requests
         return found
 
     def close(self) -> None:
         self._free.clear()
         self._compiled.clear()
+
+
+class OpenVinoDetector(OpenVinoPasses):
+    """A Detector of our own families. Raises ModelError if the weights cannot be read."""
+
+    def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
+        core = ov.Core()
+        self._graph = graph_of(core, weights, _precision(core, spec.precision))
+        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, self._graph.family)
+        super().__init__(spec, weights.path.stem, str(weights.path))
+
+    def model(self, core: ov.Core, input_hw: tuple[int, int]) -> ov.Model:
+        model = self._graph.model.clone()
+        model.reshape([1, *input_hw, 3])
+        return model
+
+    def read(self, request: Any, input_hw: tuple[int, int]) -> Detections:
+        return self._post(request.get_output_tensor(0).data[0], input_hw)
 
 
 def cache_folder() -> Path:

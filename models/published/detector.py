@@ -43,8 +43,7 @@ class TorchvisionDetector:
 
     def __init__(self, family: Family, name: Name, tensors: dict[str, Tensor], spec: DetectorSpec) -> None:
         if spec.engine == "openvino":
-            what = f"{family.name} runs on torch only: what follows its network depends on what it finds"
-            raise ModelError("engine", what, "use --set detector.engine=torch")
+            raise ModelError("engine", f"{family.name} runs on torch only", "use --set detector.engine=torch")
         if name.proposals and not family.proposals:
             raise ModelError(family.name, "it has no proposals: it is no two-stage network", "leave out ?proposals=")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
