@@ -23,7 +23,7 @@ from stream.summary import stored_crossings
 from stream.trajectories import read_trajectories
 from stream.truth import TrueCrossing
 
-SHOWN_S = 0.2  # after it was last observed a track is still claimed to be seen
+SHOWN_S = 0.1  # after it was last observed a track is still claimed to be seen
 
 
 class TruthFiles(msgspec.Struct, frozen=True):

@@ -111,5 +111,5 @@ def test_a_track_is_shown_for_a_moment_when_the_detector_misses_it(tmp_path: Pat
     recording = read_recording(Lane(Scene("cam", 640, 480), (tmp_path / "trajectories.arrow",)))
     boxes = recording.tracks.boxes
     shown = [bool(one) for one in boxes.considered[boxes.track_id == 1]]
-    assert shown == [True, True, True, False, False, True, True, True, False, False, False, False]
+    assert shown == [True, True, False, False, False, True, True, False, False, False, False, False]
     assert not boxes.considered[boxes.track_id == 2].any()  # on trial
