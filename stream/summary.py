@@ -102,6 +102,15 @@ def stored_crossings(folder: Path) -> list[Crossing]:
         store.close()
 
 
+def stored_gaps(folder: Path) -> list[Gap]:
+    """The times in which the cameras of a run were not seen, in order."""
+    store = Store(folder / STORE)
+    try:
+        return store.gaps()
+    finally:
+        store.close()
+
+
 def stored_clocks(folder: Path, camera: str) -> list[Clock]:
     """The times of day of a camera's run, in order; none for a file."""
     store = Store(folder / STORE)

@@ -10,18 +10,18 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from stream.messages import Clock, Crossing, Visit
+from stream.messages import Clock, Crossing, Gap, Visit
 from stream.movements import Turn
 from stream.replay import Lane
 from stream.reports.bins import Bins, Peak, count_bins, peaks
 from stream.reports.movements import movements_table
 from stream.reports.plots import plot_counts, plot_movements, plot_occupancy, plot_trajectories
 from stream.reports.tables import bins_table, peaks_table, write_tables
-from stream.reports.times import Axis, observed_spans, utc_of
+from stream.reports.times import Axis, observed_spans, utc_of, without_gaps
 from stream.reports.zones import occupancy, zones_table
 from stream.sinks.background import BACKGROUND
 from stream.store import RoadUser
-from stream.summary import Tally, stored_clocks
+from stream.summary import Tally, stored_clocks, stored_gaps
 from stream.trajectories import read_times
 
 Event = TypeVar("Event", Crossing, Turn, Visit)
@@ -47,7 +47,8 @@ def make_report(
     """Write the report of the run in `folder`. users, tally: of all its lanes; to: the axis of the tables, and the
     folder they go to. Raises OutputError."""
     axis, out = to
-    spans = {lane.scene.camera: observed_spans([read_times(path) for path in lane.files]) for lane in lanes}
+    gaps = stored_gaps(folder)
+    spans = {lane.scene.camera: _spans(lane, gaps) for lane in lanes}
     clocks = {lane.scene.camera: stored_clocks(folder, lane.scene.camera) for lane in lanes}
     if axis.start is None and all(clocks.values()):
         axis, tally, spans = _by_time_of_day(axis, tally, spans, clocks)
@@ -65,6 +66,12 @@ def make_report(
         drawn = count_bins(lane.scene, tally.crossings, spans[lane.scene.camera], fine)
         paths += _plot_lane(lane, users, tally, (drawn, fine, spans[lane.scene.camera]), f"{out}/{prefix}")
     return Findings(paths, axis, all_bins, found)
+
+
+def _spans(lane: Lane, gaps: Sequence[Gap]) -> np.ndarray:
+    """When a lane was observed."""
+    mine = [gap for gap in gaps if gap.camera == lane.scene.camera]
+    return without_gaps(observed_spans([read_times(path) for path in lane.files]), mine)
 
 
 def _plot_lane(

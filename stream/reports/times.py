@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from stream.messages import Clock
+from stream.messages import Clock, Gap
 
 GAP_S = 1.0  # between two frames: longer ones are time that nobody observed
 GAP_FRAMES = 5.0  # a slow camera is no gap: its frames may be so many of its usual intervals apart
@@ -59,6 +59,18 @@ def observed_spans(times_s: Sequence[np.ndarray]) -> np.ndarray:
     """
     spans = [_spans(times) for times in times_s if len(times)]
     return np.concatenate([np.zeros((0, 2)), *spans])
+
+
+def without_gaps(spans: np.ndarray, gaps: Sequence[Gap]) -> np.ndarray:
+    """The same without the times in which a camera was told not to see: pictures may come, of a frozen camera or of one
+    that is being turned, and show nothing that could be counted."""
+    for gap in gaps:
+        until_s = np.inf if gap.to_s is None else gap.to_s
+        before = np.stack([spans[:, 0], np.minimum(spans[:, 1], gap.from_s)], axis=1)
+        after = np.stack([np.maximum(spans[:, 0], until_s), spans[:, 1]], axis=1)
+        spans = np.concatenate([before, after])
+        spans = spans[spans[:, 0] < spans[:, 1]]
+    return spans[np.argsort(spans[:, 0], kind="stable")]
 
 
 def _spans(times_s: np.ndarray) -> np.ndarray:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.messages import LABELS, Clock, Crossing, Visit
+from stream.messages import LABELS, Clock, Crossing, Gap, Visit
 from stream.movements import Turn
 from stream.reports.bins import Peak, count_bins, peaks
 from stream.reports.movements import movements_table
 from stream.reports.tables import bins_table, write_tables
-from stream.reports.times import Axis, observed_s, observed_spans, utc_of
+from stream.reports.times import Axis, observed_s, observed_spans, utc_of, without_gaps
 from stream.reports.zones import zones_table
 from stream.scene import Line, Movement, Scene, Zone
 
@@ -58,6 +58,24 @@ def peak_of(crossings: list[Crossing], spans: list[tuple[float, float]]) -> Peak
 def test_gaps_are_unobserved_when_frames_are_missing(times_s: list[float], spans: list[tuple[float, float]]) -> None:
     got = observed_spans([np.array(times_s)])
     assert got == pytest.approx(np.array(spans).reshape(-1, 2))
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([], [(0.0, 100.0), (200.0, 300.0)]),
+        ([(20.0, 30.0)], [(0.0, 20.0), (30.0, 100.0), (200.0, 300.0)]),  # pictures came, of a frozen camera
+        ([(100.0, 200.0)], [(0.0, 100.0), (200.0, 300.0)]),  # no picture came
+        ([(90.0, 210.0), (250.0, None)], [(0.0, 90.0), (210.0, 250.0)]),  # the second lasts to the end
+        ([(0.0, 300.0)], []),
+    ],
+)
+def test_a_told_gap_is_unobserved_when_pictures_came(
+    gaps: list[tuple[float, float | None]], expected: list[tuple[float, float]]
+) -> None:
+    told = [Gap("cam", 0, from_s, to_s, 0.0, None, "frozen") for from_s, to_s in gaps]
+    spans = without_gaps(np.array([(0.0, 100.0), (200.0, 300.0)]), told)
+    assert spans == pytest.approx(np.array(expected).reshape(-1, 2))
 
 
 @given(st.lists(st.tuples(st.floats(0, 5000), st.floats(0, 900)), max_size=6), st.sampled_from([60.0, 300.0, 900.0]))
