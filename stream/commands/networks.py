@@ -144,7 +144,8 @@ def label(
             pictures, boxes = pictures + 1, boxes + len(found)
             status.update(f"{pictures} pictures, {boxes} boxes")
     labeller.close()
-    console.print(f"{pictures} pictures, {boxes} boxes in {out}; next: roadtally train {out} --start {model} --out ...")
+    console.print(f"looked at {pictures} pictures and found {boxes} boxes; the data set is in {out}", highlight=False)
+    console.print(f"next: roadtally train {out} --start {model} --out ...", highlight=False)
 
 
 def _pair(size: str) -> tuple[int, int]:
