@@ -23,14 +23,14 @@ from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
 from stream.sources import is_live, is_url, variables_of
 from stream.store import Store
-from stream.summary import CROSSINGS
+from stream.summary import CROSSINGS, MOVEMENTS, VISITS
 from stream.trajectories import TRAJECTORIES
 
 RUN = "run.json"
 OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BACKGROUND, STRIPS)
 MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
 OWN_FILES = (
-    f"{STORE}*", CROSSINGS, RUN, TRAJECTORIES.replace(".", "*."), PARTS, JOINED, *OF_CAMERA, *MADE_LATER
+    f"{STORE}*", CROSSINGS, MOVEMENTS, VISITS, RUN, TRAJECTORIES.replace(".", "*."), PARTS, JOINED, *OF_CAMERA, *MADE_LATER
 )  # fmt: skip
 LEAVE_S = 10.0  # for the last worker of a run that was killed to have left
 HASHED = 1 << 20  # bytes at both ends of a file by which it is known again

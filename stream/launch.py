@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,30 +17,24 @@ import msgspec
 
 from stream import __version__
 from stream.cameras import plan_camera
-from stream.config import PREVIOUS, CameraConfig, Config
+from stream.config import CameraConfig, Config
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
+from stream.folder import OF_CAMERA, RUN, begin, go_on
 from stream.health_server import announced, joined, serving
 from stream.inline import run_inline
 from stream.outcome import Interrupts, Outcome, Watch
-from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
-from stream.sinks.shelf import RECORDINGS, recordings_in
-from stream.sinks.strips import STRIPS
-from stream.sinks.tracks import TRACKS
-from stream.sinks.video import VIDEO
+from stream.sinks.shelf import recordings_in
 from stream.sources import is_live, masked, with_credentials
 from stream.store import Store
-from stream.summary import CROSSINGS, MOVEMENTS, VISITS, Summary, summarise, write_tally
+from stream.summary import Summary, summarise, write_tally
 from stream.supervisor import run_workers
 from stream.topology import Endpoint, Plan, make_plan
-from stream.trajectories import TRAJECTORIES
 from stream.transport.addresses import IpcAddresses, TcpAddresses
+from stream.transport.leftovers import socket_folder
 from stream.video import Patience, VideoInfo, probe, probe_live
 
-RUN = "run.json"
-OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BACKGROUND, STRIPS)
-MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
-OWN_FILES = (f"{STORE}*", CROSSINGS, MOVEMENTS, VISITS, RUN, TRAJECTORIES.replace(".", "*."), *OF_CAMERA, *MADE_LATER)
+RESUMED = "the run was resumed"
 LOOKS = 8  # sources at a time
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
@@ -103,19 +95,23 @@ def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
     if config.placement.mode == "tcp":
         yield make_plan(config, infos, TcpAddresses(config.placement.bind, config.placement.port), run)
         return
-    with tempfile.TemporaryDirectory(prefix=f"roadtally-{run}-") as folder:
-        addresses: Endpoint = IpcAddresses(Path(folder))
+    with socket_folder(run) as folder:
+        addresses: Endpoint = IpcAddresses(folder)
         yield make_plan(config, infos, addresses, run)
 
 
-def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> Report:
-    """Run a plan. Errors that end the run are in the report; only an unwritable folder is raised at once."""
+def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts, *, resume: bool = False) -> Report:
+    """Run a plan; resume: go on with the run in its folder. Errors that end the run are in the report; only an
+    unwritable folder is raised at once."""
     folder = Path(plan.folder)
     run = run_inline if plan.inline else run_workers
     with serving(config.health, plan) as server:
-        _prepare(folder, config)
+        if resume:
+            go_on(folder)
+        else:
+            begin(folder, config)
         with announced(server, folder):
-            outcome = run(plan, joined(watch, server), interrupts)
+            outcome = run(plan, joined(watch, server), interrupts, RESUMED if resume else "")
     store = Store(folder / STORE)
     store.end_run(outcome.status)
     store.close()
@@ -126,28 +122,6 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts) -> 
         paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
         paths += recordings_in(Path(camera.folder))
     return Report(outcome, summary, paths)
-
-
-def _prepare(folder: Path, config: Config) -> None:
-    """Make the folder; results of a run before are moved to `previous/`, so that nothing is lost by repeating."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found = {path for name in OWN_FILES for path in (*folder.glob(name), *folder.glob(f"*/{name}"))}
-        found -= {path for path in found if "previous" in path.relative_to(folder).parts}
-        old = [path for path in found if found.isdisjoint(path.parents)]  # what lies in a folder goes with it
-        if old:
-            shutil.rmtree(folder / PREVIOUS, ignore_errors=True)
-        for path in old:
-            target = folder / PREVIOUS / path.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
-    except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be written: {error.strerror}", "choose another folder: --out"
-        ) from error
-    store = Store(folder / STORE)
-    store.begin_run(__version__, config.model_dump_json())
-    store.close()
 
 
 def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Path:
@@ -161,6 +135,7 @@ def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Pa
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "notes": outcome.notes,
+        "recoveries": [msgspec.to_builtins(recovery) for recovery in outcome.recoveries],
         "wall_s": round(outcome.wall_s, 3),
         "open_s": round(outcome.open_s, 3),
         "metrics": {key: round(value, 4) for key, value in sorted(outcome.values.items())},
