@@ -24,6 +24,7 @@ def evaluate(
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of a finished run.")] = None,
     truth: Truth = None,
     tracks: Annotated[Path | None, typer.Option("--tracks", help="True tracks of a run: MOTChallenge text.")] = None,
+    movements: Annotated[Path | None, typer.Option("--movements", help="CSV of a run's true movements.")] = None,
     corrections: Annotated[Path | None, typer.Option("--corrections", help="What the audit page saved.")] = None,
     camera: Annotated[str | None, typer.Option("--camera", help="Only this camera of the run.")] = None,
     bin_min: Annotated[float, typer.Option("--bin", min=0.01, help="Length of a bin, minutes.")] = 15.0,
@@ -41,11 +42,13 @@ def evaluate(
     if (folder is None) == (pictures is None):
         raise ConfigError("eval", "expected the folder of a run, or --pictures", "one of the two")
     if folder is not None:
-        if not (truth or tracks or corrections):
-            raise ConfigError("eval", "expected something to compare with", "--truth, --tracks or --corrections")
-        document = _run(folder, TruthFiles(truth, tracks, corrections), camera, bin_min * 60)
+        if not (truth or tracks or movements or corrections):
+            raise ConfigError(
+                "eval", "expected something to compare with", "--truth, --tracks, --movements or --corrections"
+            )
+        document = _run(folder, TruthFiles(truth, tracks, corrections, movements), camera, bin_min * 60)
     else:
-        if truth is None or pictures is None or tracks or corrections:
+        if truth is None or pictures is None or tracks or movements or corrections:
             raise ConfigError("eval", "pictures are scored against --truth alone", "a COCO file or a YOLO folder")
         document = _pictures((pictures, truth, split), weights, input_, rows)
     if json_ is not None:
@@ -64,6 +67,8 @@ def _run(folder: Path, files: TruthFiles, camera: str | None, bin_s: float) -> d
         _show_differences(document)
     if files.tracks is not None:
         _show_tracks(document)
+    if files.movements is not None:
+        _show_movements(document)
     if result.audited:
         show_estimates(result.audited)
     return document
@@ -147,6 +152,22 @@ def _show_tracks(document: dict[str, Any]) -> None:
             values = (f"{100 * scores[name]:.2f}" for name in shares)
             table.add_row(lane["camera"], *values, *(str(scores[name]) for name in numbers))
     console.print(table)
+
+
+def _show_movements(document: dict[str, Any]) -> None:
+    from stream.display import console
+
+    table = _table("movements against true", ("camera", "movement"), LINE_HEADINGS)
+    for lane in document["movements"]:
+        for row in lane["by_movement"]:
+            table.add_row(lane["camera"], row["name"], *_cells(row))
+        table.add_section()
+    console.print(table)
+    for lane in document["movements"]:
+        if (value := lane["weighted_rmse_score"]) is not None:
+            console.print(
+                f"{lane['camera']}: movements, 1 - weighted RMSE (AI City, track 1) {value:.4f}", highlight=False
+            )
 
 
 def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:

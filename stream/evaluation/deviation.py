@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 import numpy as np
@@ -11,6 +11,9 @@ import numpy as np
 from stream.evaluation.counts import Score
 from stream.messages import LABELS, Crossing
 from stream.truth import TrueCrossing
+
+Event = tuple[tuple[str, ...], int]
+"""What was counted (movement, class) and its frame."""
 
 SEGMENTS = 10
 CONFIDENCE = 0.95
@@ -75,37 +78,40 @@ def by_bin(score: Score, pts_of: Callable[[int], float], bin_s: float) -> list[t
 
 
 def weighted_rmse(score: Score, frames: int) -> float | None:
+    """`weighted` of a line and direction taken as a movement."""
+    true = [((t.line, t.direction, t.label), t.frame) for t in _trues(score)]
+    return weighted(true, [((c.line, c.direction, c.label), c.seq) for c in _counts(score)], frames)
+
+
+def weighted(true: Sequence[Event], counted: Sequence[Event], frames: int) -> float | None:
     """Effectiveness of counting as in AI City Challenge Track 1, 0..1, 1 is best; None without truth.
 
     Naphade et al., "The 4th AI City Challenge", CVPR Workshops 2020, evaluation of track 1. The clip is cut into k
-    segments, here 10. For a movement (here a line and direction) and a class, with x_i true and y_i counted from the
-    start up to the end of segment i:
+    segments, here 10. For a movement and a class (the key of an event), with x_i true and y_i counted from the start up
+    to the end of segment i:
 
         wRMSE = sqrt(sum_i w_i (y_i - x_i)^2),  w_i = 2 i / (k (k + 1))
         nwRMSE = 1 - wRMSE / x_k if wRMSE <= x_k, else 0
 
-    and the result is their mean, weighted by x_k. Early segments weigh little, so that a crossing on the edge between
+    and the result is their mean, weighted by x_k. Early segments weigh little, so that a road user on the edge between
     two of them hardly matters.
     """
-    true = _cumulated([(t, t.frame) for t in _trues(score)], frames)
-    counted = _cumulated([(c, c.seq) for c in _counts(score)], frames)
+    x_by_key, y_by_key = _cumulated(true, frames), _cumulated(counted, frames)
     weight = np.arange(1, SEGMENTS + 1) * 2 / (SEGMENTS * (SEGMENTS + 1))
-    total = sum(x[-1] for x in true.values())
+    total = sum(x[-1] for x in x_by_key.values())
     if not total:
         return None
     good = 0.0
-    for key, x in true.items():
-        error = float(np.sqrt((weight * (counted.get(key, np.zeros(SEGMENTS)) - x) ** 2).sum()))
+    for key, x in x_by_key.items():
+        error = float(np.sqrt((weight * (y_by_key.get(key, np.zeros(SEGMENTS)) - x) ** 2).sum()))
         good += max(0.0, x[-1] - error)  # x_k times nwRMSE
     return float(good / total)
 
 
-def _cumulated(
-    events: list[tuple[TrueCrossing | Crossing, int]], frames: int
-) -> dict[tuple[str, str, str], np.ndarray]:
-    found: dict[tuple[str, str, str], np.ndarray] = {}
-    for event, frame in events:
-        count = found.setdefault((event.line, event.direction, event.label), np.zeros(SEGMENTS))
+def _cumulated(events: Sequence[Event], frames: int) -> dict[tuple[str, ...], np.ndarray]:
+    found: dict[tuple[str, ...], np.ndarray] = {}
+    for key, frame in events:
+        count = found.setdefault(key, np.zeros(SEGMENTS))
         count[min(SEGMENTS - 1, frame * SEGMENTS // frames) :] += 1
     return found
 

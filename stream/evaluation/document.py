@@ -72,6 +72,10 @@ def run_document(result: RunResult, bin_s: float) -> dict[str, Any]:
         "causes_known": all(lane.causes_known for lane in result.lanes),  # else probable: there were no true tracks
         "cameras": [_lane(lane, bin_s) for lane in result.lanes],
         "differences": msgspec.to_builtins(listed),
+        "movements": [
+            {"camera": one.camera, "weighted_rmse_score": one.weighted_rmse, "by_movement": [_row(r) for r in one.rows]}
+            for one in result.movements
+        ],
         "audited": msgspec.to_builtins(result.audited),
     }
 

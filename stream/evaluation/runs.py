@@ -15,11 +15,12 @@ from stream.errors import ConfigError, SourceError, TruthError
 from stream.evaluation.causes import Cause, Inquiry, RunTracks
 from stream.evaluation.counts import Score, read_truth, score
 from stream.evaluation.mot import TrackBoxes, read_mot
+from stream.evaluation.movements import MovementScore, read_turns, score_turns
 from stream.evaluation.suspicion import probable_causes
 from stream.evaluation.tracks import TrackScore, score_tracks
 from stream.messages import Counted, Crossing
 from stream.replay import Lane, lanes_of, stored_config
-from stream.summary import stored_crossings
+from stream.summary import stored_crossings, summarise
 from stream.trajectories import read_trajectories
 from stream.truth import TrueCrossing
 
@@ -32,6 +33,7 @@ class TruthFiles(msgspec.Struct, frozen=True):
     crossings: Path | None = None
     tracks: Path | None = None
     corrections: Path | None = None
+    movements: Path | None = None
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -49,6 +51,9 @@ class Recording(msgspec.Struct, frozen=True):
     def fps(self) -> float:
         """Frames a second, on average."""
         return float((self.seq[-1] - self.seq[0]) / (self.pts_s[-1] - self.pts_s[0]))
+
+    def frame_at(self, pts_s: float) -> int:
+        return round(float(np.interp(pts_s, self.pts_s, self.seq)))
 
     def pts_of(self, frame: int) -> float:
         return float(np.interp(frame, self.seq, self.pts_s))
@@ -69,10 +74,11 @@ class LaneResult(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """audited: the counts as corrected by a person; empty without corrections."""
+    """audited: the counts as corrected by a person; empty without corrections. movements: empty without their truth."""
 
     lanes: list[LaneResult]
     audited: list[Estimate]
+    movements: list[MovementScore] = []
 
 
 def evaluate_run(folder: Path, files: TruthFiles, camera: str | None = None) -> RunResult:
@@ -96,7 +102,8 @@ def evaluate_run(folder: Path, files: TruthFiles, camera: str | None = None) -> 
         entered = read_corrections(files.corrections)
         _check_places(files.corrections, [(c.camera, c.line) for c in entered], every)
         audited = [row for row in estimate(crossings, entered) if camera in (None, row.camera)]
-    return RunResult(results, audited)
+    movements = _evaluate_movements(folder, files.movements, config, lanes) if files.movements else []
+    return RunResult(results, audited, movements)
 
 
 def read_recording(lane: Lane) -> Recording:
@@ -144,6 +151,27 @@ def _wanted(lanes: list[Lane], camera: str | None, tracks: Path | None) -> list[
     if tracks is not None and len(wanted) > 1:
         raise ConfigError("--tracks", f"the run has {len(wanted)} cameras", f"say whose they are: --camera {names[0]}")
     return wanted
+
+
+def _evaluate_movements(folder: Path, path: Path, config: Config, lanes: Sequence[Lane]) -> list[MovementScore]:
+    """Of the cameras that the truth tells of."""
+    rows = read_turns(path)
+    sources = {camera.name: Path(camera.source).stem for camera in config.cameras}
+    turns, found = summarise(folder, [lane.scene for lane in lanes]).tally.turns, []
+    for lane in lanes:
+        camera, lines = lane.scene.camera, {line.name for line in lane.scene.lines}
+        mine = [row for row in rows if row.clip in (camera, sources[camera])]
+        unknown = sorted({line for row in mine for line in (row.origin, row.destination)} - lines)
+        if unknown:
+            names = ", ".join(sorted(lines)) or "no line"
+            raise TruthError(str(path), f"names the line {unknown[0]!r}, {camera} has {names}", "count with its lines")
+        if mine:
+            recording = read_recording(lane)
+            made = [turn for turn in turns if turn.camera == camera]
+            found.append(score_turns(camera, made, mine, recording.frame_at, recording.frames))
+    if not found:
+        raise TruthError(str(path), "has no row of a camera of this run", "give the truth of this clip")
+    return found
 
 
 def _by_camera(path: Path, config: Config, lanes: Sequence[Lane]) -> dict[str, list[TrueCrossing]]:
