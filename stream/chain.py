@@ -28,9 +28,9 @@ class Chain:
         self.open_cameras = {camera.name for camera in work.cameras}
 
     def begin(self, epochs: Mapping[str, int]) -> None:
-        """New lives of these cameras begin: messages of lives before go no further, not even those inside."""
+        """These are the lives of the cameras now: messages of lives before go no further, not even those inside."""
+        self.open_cameras |= {camera for camera, epoch in epochs.items() if epoch > self._epochs[camera]}
         self._epochs.update(epochs)
-        self.open_cameras |= epochs.keys()
 
     def is_stale(self, message: Message) -> bool:
         """Whether it is of a life before: a worker died since, and it will be made again."""
