@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 
 from models.contract import DetectorSpec
+from models.engines.graph_darknet import build
 from models.engines.openvino import OpenVinoPasses
 from models.foreign.description import Description, read_description
 from models.foreign.layout import Hw, Layout, Raw, Shapes
@@ -17,6 +18,7 @@ from models.postprocess import suppress
 from stream.errors import ModelError
 from stream.messages import Detections
 
+DARKNET = ".cfg"
 MOST = 300  # candidates that reach the suppression, best first
 
 
@@ -39,10 +41,15 @@ class ForeignDetector(OpenVinoPasses):
         """The file with the steps in front of it that lead from our pictures to its input."""
         file = self._description.file
         try:
-            model = core.read_model(file)
-            seen_hw = _seen_hw(model, self._description.size, input_hw)
-            _shape(model, seen_hw)
-            layout = layout_of(self._description.layout, _shapes(model), seen_hw, str(self._path))
+            if file.suffix == DARKNET:
+                size_wh = self._description.size
+                seen_hw = (size_wh[1], size_wh[0]) if size_wh else input_hw
+                model, named = build(file, seen_hw), "yolov8"  # decoded in the graph
+            else:
+                model, named = core.read_model(file), self._description.layout
+                seen_hw = _seen_hw(model, self._description.size, input_hw)
+                _shape(model, seen_hw)
+            layout = layout_of(named, _shapes(model), seen_hw, str(self._path))
             self._read_as[input_hw] = layout, seen_hw
             return _with_picture_input(model, self._description, layout, (input_hw, seen_hw))
         except RuntimeError as error:
