@@ -16,6 +16,7 @@ from stream.config_file import parse
 from stream.errors import ConfigError, OutputError, SourceError
 from stream.sinks.background import BACKGROUND
 from stream.sinks.events import STORE
+from stream.sinks.original import BUFFER
 from stream.sinks.recording import JOINED, PARTS
 from stream.sinks.shelf import RECORDINGS
 from stream.sinks.strips import STRIPS
@@ -27,11 +28,20 @@ from stream.summary import CROSSINGS, MOVEMENTS, VISITS
 from stream.trajectories import TRAJECTORIES
 
 RUN = "run.json"
-OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BACKGROUND, STRIPS)
+OF_CAMERA = (TRACKS, TRAJECTORIES, VIDEO, RECORDINGS, BUFFER, BACKGROUND, STRIPS)
 MADE_LATER = ("replay", "report", "audit.html")  # of a finished run, by other commands
 OWN_FILES = (
-    f"{STORE}*", CROSSINGS, MOVEMENTS, VISITS, RUN, TRAJECTORIES.replace(".", "*."), PARTS, JOINED, *OF_CAMERA, *MADE_LATER
-)  # fmt: skip
+    f"{STORE}*",
+    CROSSINGS,
+    MOVEMENTS,
+    VISITS,
+    RUN,
+    TRAJECTORIES.replace(".", "*."),
+    PARTS,
+    JOINED,
+    *OF_CAMERA,
+    *MADE_LATER,
+)
 LEAVE_S = 10.0  # for the last worker of a run that was killed to have left
 HASHED = 1 << 20  # bytes at both ends of a file by which it is known again
 STAMP = "%Y%m%dT%H%M%SZ"

@@ -7,10 +7,10 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
+import msgspec
 from av.video.stream import VideoStream
 
 from stream.cameras import CameraPlan
@@ -24,13 +24,12 @@ MOST_S = 20.0  # of one clip: where crossings follow each other without end, cli
 LATE_S = 5.0  # a part that is missing after so long will not come
 
 
-@dataclass(slots=True)
-class Event:
+class Event(msgspec.Struct, array_like=True):
     """Crossings that lie so near each other that their seconds overlap."""
 
     from_s: float
     to_s: float
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = []
 
 
 class EventClips:
@@ -58,6 +57,13 @@ class EventClips:
 
     def end(self, end: EndOfStream) -> None:
         self._remember(end.crossings)
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(list(self._events))
+
+    def restore(self, state: bytes | None) -> None:
+        """Events whose time is not over are known again; their packets wait in the buffer."""
+        self._events = deque(msgspec.msgpack.decode(state, type=list[Event]) if state else [])
 
     def flush(self) -> None:
         """Cut the events whose time is over."""

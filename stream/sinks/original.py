@@ -5,7 +5,6 @@ It works beside the decoder, where the packets are, in a thread of its own: a sl
 
 from __future__ import annotations
 
-import shutil
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -72,8 +71,7 @@ class Buffer:
         self._folder = Path(camera.folder) / BUFFER
         self._held_s = HELD_S + camera.keep.before_s + 2 * camera.keep.after_s
         try:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True)
+            self._folder.mkdir(parents=True, exist_ok=True)  # a decoder that was started again goes on in it
         except OSError as error:
             raise OutputError(str(self._folder), f"cannot be made: {error.strerror}", "choose --out") from error
 

@@ -217,15 +217,18 @@ class Decode:
             return self._cut()
         self.ended = True
         feed = self._feed
+        lost: tuple[str, ...] = ()
         if self._original is not None:
             self._original.close()  # before the end is told: the last event is cut from what it wrote
+            if self._original.lost:
+                lost = (f"{self._original.lost} packets are not in the recording: the disk was too slow",)
         return EndOfStream(
             camera=self._camera.name,
             epoch=self._pool.epoch,
             decoded=feed.decoded,
             skipped=dict(self._skipped + feed.skipped),
             problems=tuple(feed.problems),
-            repairs=(*feed.notes, *self._hardware.failures, *self._shaper.notes),
+            repairs=(*feed.notes, *lost, *self._hardware.failures, *self._shaper.notes),
         )
 
 

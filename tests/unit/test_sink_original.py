@@ -13,6 +13,7 @@ from stream.cameras import CameraPlan, plan_camera
 from stream.config_file import parse
 from stream.errors import ConfigError, OutputError
 from stream.messages import Crossing, EndOfStream
+from stream.sinks import Durable
 from stream.sinks.event_clips import EventClips
 from stream.sinks.original import BUFFER, Original, Whole, open_original
 from stream.sinks.packets import PacketVideo
@@ -194,3 +195,27 @@ def test_no_clip_is_longer_than_the_buffer_when_crossings_never_end(tmp_path: Pa
 
 def test_nothing_is_left_when_nothing_crossed(tmp_path: Path) -> None:
     assert cut(tmp_path, []) == []
+
+
+def test_events_are_cut_when_the_recorder_was_started_again(tmp_path: Path) -> None:
+    """What was noticed before the kill, and not yet cut, waits in the checkpoint; its packets wait in the buffer."""
+    camera = plan(tmp_path, record="events", before_s=1, after_s=1)
+    original, killed = open_original(camera), EventClips.open(camera, tmp_path)
+    assert original is not None and isinstance(killed, Durable)
+    pictures = pictures_of(clip(tmp_path), clip(tmp_path))
+    for picture in pictures[:60]:
+        original.put(picture)
+    killed.write(msgspec.structs.replace(make_counted(50, 1002.0, None), crossings=(crossing(1002),)))
+    original.close()
+    sink, again = EventClips.open(camera, tmp_path), open_original(camera)
+    assert again is not None
+    sink.restore(killed.state())
+    for picture in pictures[60:]:
+        again.put(picture)
+        sink.write(make_counted(picture.seq, picture.pts_s, None))
+    again.close()
+    sink.close()
+    ((path, began_s),) = recordings_of(tmp_path)
+    with VideoReader(str(path)) as reader:
+        times_s = [began_s + pts_s for _, pts_s in reader]
+    assert times_s[0] <= 1001 and times_s[-1] >= 1002.3, "what was on its way at the kill is missing at most"
