@@ -93,6 +93,14 @@ def kill_worker(options: list[str], out: Path, after_s: float, chance: random.Ra
     return first["worker"], first["died_utc"] + first["recovery_s"] - killed_utc
 
 
+def has_left(process: psutil.Process) -> bool:
+    """Also one that nobody has waited for yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def kill_supervisor(options: list[str], out: Path, after_s: float, chance: random.Random) -> tuple[str, float] | None:
     """("supervisor", seconds until all its workers had left); the run is then resumed."""
     del chance
@@ -105,9 +113,10 @@ def kill_supervisor(options: list[str], out: Path, after_s: float, chance: rando
     run.process.kill()
     killed_s = time.monotonic()
     run.process.wait()
-    _, alive = psutil.wait_procs(workers, LEAVE_S)
-    if alive:
-        raise SystemExit(f"{len(alive)} workers were still there after {LEAVE_S:.0f} s")
+    while not all(has_left(worker) for worker in workers):
+        if time.monotonic() - killed_s > LEAVE_S:
+            raise SystemExit(f"workers were still there after {LEAVE_S:.0f} s")
+        time.sleep(0.02)
     left_s = time.monotonic() - killed_s
     Run(["--resume", str(out)]).end()
     return "supervisor", left_s

@@ -39,6 +39,7 @@ from stream.transport.ring import Ring, SlotPool, local_slots
 BEAT_S = 0.25
 SILENCE_S = 15.0  # without a word from the supervisor a worker leaves
 ASSIGN_S = 60.0
+LINGER_MS = 2000  # for last words, while there is somebody to hear them
 GO_S = 180.0  # the slowest model load of any other worker
 
 
@@ -234,11 +235,15 @@ def main(name: str, control_address: str) -> int:
     """Run one worker to its end; returns the exit code. Interrupts are the supervisor's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
+
+    def has_parent() -> bool:
+        return os.getppid() == parent
+
     context = zmq.Context()
     control = ControlClient(context, control_address, name)
     try:
         control.send(Hello(os.getpid()))
-        return _serve(control, context, lambda: os.getppid() == parent)
+        return _serve(control, context, has_parent)
     except RoadtallyError as error:
         control.send(Fault.of(error))
         return error.exit_code
@@ -247,7 +252,8 @@ def main(name: str, control_address: str) -> int:
         control.send(Fault.of(StageError(f"stage {name}", what, "please report this with the trace that was printed")))
         raise
     finally:
-        context.destroy(linger=2000)  # closes what an error left open: term() would wait for it without end
+        # closes what an error left open: term() would wait for it without end
+        context.destroy(linger=LINGER_MS if has_parent() else 0)
 
 
 def _serve(control: ControlClient, context: zmq.Context, has_parent: HasParent) -> int:

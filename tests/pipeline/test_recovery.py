@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stream.config_file import parse
+from stream.folder import take_up
 from stream.launch import Report, launch, look, planned
 from stream.metrics import key
 from stream.outcome import Interrupts
+from stream.recovery import MOST
 from stream.sinks.events import STORE
 from stream.store import RESTART, RoadUser, Store
-from tests.blobs import FRAMES, blob_picture
+from tests.blobs import FRAMES, blob_clip, blob_picture
 from tests.build import make_clip
-from tests.pipeline.runs import configure, picture_times_s, run
+from tests.pipeline.runs import configure, leftovers, picture_times_s, run
 
 PICTURES = 3 * FRAMES
 DETECTOR = "SteadyBlobDetector"
+LEAVE_S = 3.0  # for the workers of a supervisor that was killed
 
 APART = [["decode"], ["detect"], ["track"], ["record"]]
 TOGETHER = [["decode", "detect", "track", "record"]]
@@ -85,13 +93,20 @@ def check_alike(folder: Path, undisturbed: Path) -> None:
     assert not list(folder.glob("annotated.*.*"))
 
 
-@pytest.mark.parametrize("after", [20, 120])
 @pytest.mark.parametrize(
-    ("stage", "workers"),
-    [("decode", None), ("detect", None), ("track", None), ("track", APART), ("record", APART), ("decode", TOGETHER)],
+    ("stage", "after", "workers"),
+    [
+        ("decode", 1, None),
+        ("decode", 100, None),
+        ("detect", 60, None),
+        ("track", 60, None),
+        ("track", 100, APART),
+        ("record", 60, APART),
+        ("decode", 60, TOGETHER),
+    ],
 )
 def test_results_are_those_of_an_undisturbed_run_when_a_worker_is_killed(
-    stage: str, workers: Any, after: int, undisturbed: Path, tmp_path: Path
+    stage: str, after: int, workers: Any, undisturbed: Path, tmp_path: Path
 ) -> None:
     place = {"placement": {"workers": workers}} if workers else {}
     report = run_and(once(stage, after), configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, **place))
@@ -103,3 +118,95 @@ def test_results_are_those_of_an_undisturbed_run_when_a_worker_is_killed(
     assert (balance.decoded, balance.detected, balance.in_flight) == (PICTURES, PICTURES, 0)
     with sqlite3.connect(tmp_path / STORE) as database:
         assert database.execute("SELECT COUNT(*) FROM notes WHERE kind = ?", (RESTART,)).fetchone() == (1,)
+
+
+def test_run_fails_and_names_the_stage_when_it_dies_again_and_again(tmp_path: Path) -> None:
+    raw = configure([road(tmp_path / "road.mp4")], tmp_path / "out", "CrashingDetector")
+    report = run(raw)
+    assert report.exit_code == 6
+    assert f"stage detect: was killed by SIGKILL; it was started again {MOST} times" in str(report.outcome.error)
+    assert len(report.outcome.recoveries) == MOST
+
+
+def test_counts_stay_apart_when_one_of_two_cameras_goes_back(undisturbed: Path, tmp_path: Path) -> None:
+    clips = [undisturbed / "road.mp4", blob_clip(tmp_path / "short.mp4")]
+    report = run_and(once("decode-0", 70), configure(clips, tmp_path / "out", DETECTOR))
+    assert report.exit_code == 0, report.outcome.error
+    assert list(report.outcome.recoveries[0].epochs) == ["road"]
+    assert [(b.camera, b.decoded, b.in_flight) for b in report.summary.balances] == [
+        ("road", PICTURES, 0),
+        ("short", FRAMES, 0),
+    ]
+    expected = (undisturbed / "out" / "tracks.txt").read_bytes()
+    assert (tmp_path / "out" / "road" / "tracks.txt").read_bytes() == expected
+
+
+def test_all_workers_leave_and_resume_completes_when_the_supervisor_is_killed(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    out = tmp_path / "out"
+    config.write_text(json.dumps(configure([undisturbed / "road.mp4"], out, DETECTOR)))
+    supervisor = psutil.Popen([sys.executable, "-m", "stream.cli", "run", str(config)], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: stored_frames(out) > 0)
+        workers = [child for child in supervisor.children() if "--multiprocessing-fork" in child.cmdline()]
+        assert len(workers) == 3
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+    wait_until(lambda: all(has_left(worker) for worker in workers), LEAVE_S)
+    report = resume(out)
+    assert report.exit_code == 0, report.outcome.error
+    check_alike(out, undisturbed / "out")
+    assert leftovers(supervisor.pid) == [], "of the run that was killed"
+
+
+@pytest.mark.parametrize("mode", ["inline", "processes"])
+def test_resumed_run_has_the_results_of_an_undisturbed_one_when_it_was_interrupted(
+    mode: str, undisturbed: Path, tmp_path: Path
+) -> None:
+    raw = configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, placement={"mode": mode})
+    config, interrupts = parse(raw, "test"), Interrupts()
+
+    def interrupt(values: dict[str, float]) -> None:
+        interrupts.count = int(values.get(key("roadtally_frames_total", camera="road"), 0) > 60)
+
+    with planned(config, look(config)) as plan:
+        assert launch(config, plan, interrupt, interrupts).exit_code == 130
+    assert len(picture_times_s(tmp_path / "annotated.mp4")) < PICTURES
+    assert resume(tmp_path).exit_code == 0
+    check_alike(tmp_path, undisturbed / "out")
+
+
+def has_left(process: psutil.Process) -> bool:
+    """Also one that nobody has waited for yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
+    until_s = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < until_s, "it took too long"
+        time.sleep(0.02)
+
+
+def stored_frames(out: Path) -> int:
+    """Frames that a checkpoint holds; 0 before the first."""
+    if not (out / STORE).exists():
+        return 0
+    with sqlite3.connect(f"file:{out / STORE}?mode=ro", uri=True, timeout=5) as database:
+        try:
+            row = database.execute("SELECT detected FROM ledger").fetchone()
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
+    return row[0] if row else 0
+
+
+def resume(out: Path) -> Report:
+    config = take_up(out, {})
+    with planned(config, look(config)) as plan:
+        return launch(config, plan, lambda values: None, Interrupts(), resume=True)
