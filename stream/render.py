@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -55,16 +56,25 @@ class Rendered(msgspec.Struct, frozen=True):
     unseen: int
 
 
-Original = tuple[str, float]
-"""A video, and the pts at which its time begins."""
+class Original(NamedTuple):
+    """A video, and the pts at which its time begins. seekable: its stamps were taken as they are."""
+
+    source: str
+    began_s: float = 0.0
+    seekable: bool = True
 
 
-def originals_of(config: Config, camera: CameraConfig, folder: Path, moved_to: Path | None) -> list[Original]:
+def originals_of(
+    config: Config, camera: CameraConfig, folder: Path, moved_to: Path | None = None, *, seekable: bool = False
+) -> list[Original]:
     """What the camera of a run showed: its recordings, or the file that was counted.
 
-    folder: of the camera's own results; moved_to: where the file lies now. Raises SourceError where there is nothing.
+    folder: of the camera's own results; moved_to: where the file lies now; seekable: no stamp of the file was repaired.
+    Raises SourceError where there is nothing.
     """
-    kept = [(str(path), began_s) for path, began_s in recordings_of(folder) if not path.name.startswith("annotated")]
+    kept = [
+        Original(str(path), began_s) for path, began_s in recordings_of(folder) if not path.name.startswith("annotated")
+    ]
     if is_live(camera.source):
         if kept:
             return kept
@@ -74,7 +84,7 @@ def originals_of(config: Config, camera: CameraConfig, folder: Path, moved_to: P
     if not path.exists():
         what = f"the video that was counted is no longer there (looked from {Path.cwd()})"
         raise SourceError(str(path), what, "say where it is now: --source FILE")
-    return [(str(path), 0.0)]
+    return [Original(str(path), seekable=seekable)]
 
 
 class Rendering:
@@ -83,10 +93,10 @@ class Rendering:
     def __init__(self, config: Config, lane: Lane, originals: Sequence[Original]) -> None:
         """Raises SourceError where the pictures are not those that were counted."""
         self._lane, self._counting = lane, config.counting
-        self._originals = [(source, began_s) for source, began_s in originals if Path(source).exists()]
+        self._originals = [original for original in originals if Path(original.source).exists()]
         if not self._originals:
-            raise SourceError(originals[0][0], "the recordings are no longer there", "were they tidied away?")
-        source = self._originals[0][0]
+            raise SourceError(originals[0].source, "the recordings are no longer there", "were they tidied away?")
+        source = self._originals[0].source
         info = probe(source)
         wanted, got = (lane.scene.width, lane.scene.height), (info.width, info.height)
         if got != wanted:
@@ -97,7 +107,7 @@ class Rendering:
 
     def draw(self, path: Path, span: Span, told: Callable[[float], None]) -> Rendered:
         """Draw a span to a video. told: is called with the pts of each picture. Raises SourceError, OutputError."""
-        info, began_s = self._plan.info, max(span.from_s, self._originals[0][1])
+        info, began_s = self._plan.info, max(span.from_s, self._originals[0].began_s)
         shaper, yuv = Shaper(info, None, True), np.empty(shapes(info, None, True)["yuv"], np.uint8)
         overlay, drawn, unseen = Overlay(self._plan.scene), 0, 0
         frames = counted_again(self._lane, self._counting, overlay.hear)
@@ -157,11 +167,13 @@ def counted_again(
 
 
 def _pictures(originals: Sequence[Original], span: Span) -> Iterator[tuple[VideoFrame, float]]:
-    for k, (source, began_s) in enumerate(originals):
-        until_s = originals[k + 1][1] if k + 1 < len(originals) else math.inf
+    for k, (source, began_s, seekable) in enumerate(originals):
+        until_s = originals[k + 1].began_s if k + 1 < len(originals) else math.inf
         if until_s < span.from_s or began_s > span.to_s:
             continue
         with VideoReader(source) as reader:
+            if seekable and span.from_s > began_s:
+                reader.seek(span.from_s - began_s)
             for frame, pts_s in reader:
                 if began_s + pts_s > span.to_s:
                     return

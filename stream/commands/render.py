@@ -40,7 +40,8 @@ def render(
         found = next(one for one in config.cameras if one.name == name)
         span = Span(_moment("--from", from_, folder, name, 0.0), _moment("--to", to, folder, name, math.inf))
         path = _path(config, own, span) if out is None else out
-        work.append((Rendering(config, lane, originals_of(config, found, own, source)), path, span))
+        originals = originals_of(config, found, own, source, seekable=_is_plain(folder, name))
+        work.append((Rendering(config, lane, originals), path, span))
     for rendering, path, span in work:
         make_folder(path.parent)
         with console.status(str(path)) as status:
@@ -59,6 +60,19 @@ def _chosen(lanes: list[Lane], camera: str | None, *, single: bool) -> list[Lane
     if camera is None and single and len(names) > 1:
         raise ConfigError("--out, --source", f"the run has {len(names)} cameras", f"say which: --camera {names[0]}")
     return [lane for lane in lanes if camera is None or lane.scene.camera == camera]
+
+
+def _is_plain(folder: Path, camera: str) -> bool:
+    """Whether a run ended without a repair of a camera's stamps: then its times are those of the file."""
+    from stream.folder import RUN
+    from stream.sinks.events import STORE
+    from stream.store import Store
+
+    store = Store(folder / STORE)
+    try:
+        return (folder / RUN).exists() and camera not in {name for name, _ in store.notes("repair")}
+    finally:
+        store.close()
 
 
 def _moment(option: str, text: str | None, folder: Path, camera: str, otherwise: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 
 import av
@@ -81,6 +82,15 @@ class VideoReader:
         self._ended = True
         if not self._pictures:
             raise SourceError(self.source, "not one picture could be decoded", "check that a player shows it")
+
+    def seek(self, at_s: float) -> None:
+        """Begin with a key picture before at_s, where the source can be sought in. Only before the first picture.
+        Times are the same as without, if no stamp needs a repair."""
+        if self._has_stamps and self._stream.time_base is not None:
+            first = self._start or 0
+            ticks = first + round((at_s - SEEK_BACK_S) / self._stream.time_base)
+            with suppress(av.FFmpegError):
+                self._container.seek(max(ticks, first), stream=self._stream)
 
     def position(self) -> Position:
         """After the picture that was given last. Raises SourceError before the first."""

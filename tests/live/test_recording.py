@@ -37,7 +37,7 @@ def assert_shown(folder: Path, least: float = 0.9) -> None:
 def draw(folder: Path, path: Path) -> int:
     config = stored_config(folder)
     (lane,) = lanes_of(folder, config)
-    rendering = Rendering(config, lane, originals_of(config, config.cameras[0], folder, None))
+    rendering = Rendering(config, lane, originals_of(config, config.cameras[0], folder))
     return rendering.draw(path, Span(), lambda pts_s: None).pictures
 
 

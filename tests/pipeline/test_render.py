@@ -58,6 +58,21 @@ def test_every_picture_is_as_burned_in_when_a_run_is_rendered(runs: Path) -> Non
     assert {path.name for path in (runs / "original").rglob("*.png")} == names and "background.png" in names
 
 
+def test_the_way_to_a_part_is_short_when_the_video_is_long(tmp_path: Path) -> None:
+    """It was decoded from its beginning."""
+    clip = blob_clip(tmp_path / "long.mp4", 400)
+    for record in ("annotated", "original"):
+        raw = configure([clip], tmp_path / record, output={"dir": str(tmp_path / record), "record": record}, **INLINE)
+        assert run(raw).exit_code == 0
+    render(tmp_path / "original", "--from", "14", "--out", tmp_path / "part.mp4")
+    wanted = [(pts_s, picture) for pts_s, picture in pictures(tmp_path / "annotated" / "annotated.mp4") if pts_s >= 14]
+    assert_same(pictures(tmp_path / "part.mp4"), [(pts_s - wanted[0][0], picture) for pts_s, picture in wanted])
+    with VideoReader(str(clip)) as reader:
+        reader.seek(14.0)
+        first_s = next(pts_s for _, pts_s in reader)
+    assert 8 < first_s <= 14
+
+
 def test_totals_and_trails_are_those_of_the_moment_when_a_part_is_rendered(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "part.mp4"
     render(runs / "original", "--from", "1.5", "--to", "0:02", "--out", out)
