@@ -45,7 +45,7 @@ def bridge_deaths(sides: Sides, courses: Courses, stand: Stand) -> list[Crossed]
         else:
             share = distance[line, k].item() / (distance[line, k] - ahead[line, k]).item()
             x, y = (r[[X, Y], k] + share * bridge_s * r[[VX, VY], k]).tolist()
-            at = _moment(courses, course, row, x, y, float(r[SEEN_S, k]) + share * bridge_s)
+            at = _moment(courses, course, row, (x, y, float(r[SEEN_S, k]) + share * bridge_s))
             if not sides.reaches(line, x, y, courses, row) or _taken_over(courses, row):
                 continue
             passing = passing_of(courses, row, line, 1 if ahead[line, k] > 0 else -1, at)
@@ -89,7 +89,7 @@ def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.
         earlier_s, row = there / (there - behind) * bridge_s, int(rows[k])
         x, y = (start[:, k] - earlier_s * velocity[:, k]).tolist()
         if sides.reaches(line, x, y, courses, row):
-            moment = _moment(courses, int(course[k]), row, x, y, float(first[FIRST_S, k]) - earlier_s)
+            moment = _moment(courses, int(course[k]), row, (x, y, float(first[FIRST_S, k]) - earlier_s))
             passing = passing_of(courses, row, line, 1 if there > 0 else -1, moment)
             found.append(Crossed(int(courses.frame[row]), BORN, passing.track_id, line, row, passing))
     return found
@@ -101,8 +101,9 @@ def _passed(stand: Stand, courses: np.ndarray) -> np.ndarray:
     return (net != 0) & (net == -stand.side[:, courses])
 
 
-def _moment(courses: Courses, course: int, row: int, x: float, y: float, pts_s: float) -> Moment:
-    """A place at pts_s, outside the life of a track up to this row, if frames come as they came during it."""
+def _moment(courses: Courses, course: int, row: int, at: tuple[float, float, float]) -> Moment:
+    """A place x, y at pts_s, outside the life of a track up to this row, if frames come as they came during it."""
+    x, y, pts_s = at
     first_s, first_seq = courses.first[[FIRST_S, FIRST_SEQ], course].tolist()
     seen_s, seen_seq = courses.row[[SEEN_S, SEEN_SEQ], row].tolist()
     pace = (seen_seq - first_seq) / max(seen_s - first_s, 1e-6)

@@ -78,7 +78,8 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
             first = piece
             while first.after is not None:
                 first = first.after
-            found.append(_turn(scene, first.user, way, passed.get(first.user.track_id, []), "path", piece.user.label))
+            user = msgspec.structs.replace(first.user, label=piece.user.label)  # the last vote is of the most pictures
+            found.append(_turn(scene, user, way, passed.get(user.track_id, []), "path"))
     return sorted((turn for turn in found if turn is not None), key=lambda turn: (turn.pts_s, turn.track_id))
 
 
@@ -164,7 +165,7 @@ def _judge(piece: _Piece, ways: dict[Way, Prototypes]) -> Way | None:
 
 
 def _turn(
-    scene: Scene, user: RoadUser, way: Way, crossings: Sequence[Crossing], by: Literal["gates", "path"], label: str = ""
+    scene: Scene, user: RoadUser, way: Way, crossings: Sequence[Crossing], by: Literal["gates", "path"]
 ) -> Turn | None:
     """None where the scene asks for other movements only."""
     ends = way[0][0], way[1][0]
@@ -172,7 +173,7 @@ def _turn(
     if name is None:
         return None
     at_s = next((c.pts_s for c in crossings if (c.line, c.direction) == way[0]), user.first_pts_s)
-    return Turn(scene.camera, name, *ends, user.track_id, label or user.label, at_s, by)
+    return Turn(scene.camera, name, *ends, user.track_id, user.label, at_s, by)
 
 
 def _points(user: RoadUser) -> np.ndarray:

@@ -6,7 +6,7 @@ The frames and tracks that the counter gets are those of the run, bit for bit: t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from stream.messages import Crossing, EndOfStream, Gap, Visit
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE
-from stream.store import Store
+from stream.store import RoadUser, Store
 from stream.stretch import Stretch
+from stream.summary import Tally, turns_of
 from stream.trajectories import find_trajectories, picture_of, read_stretches, seen_of
 from stream.view import moved_scene
 from stream.zones import ZoneCounter
@@ -147,3 +148,12 @@ def recount(lane: Lane, settings: CountingSettings) -> Recount:
     found = sorted(crossings.values(), key=lambda c: (c.pts_s, c.line, c.track_id))
     stays = sorted(visits.values(), key=lambda visit: (visit.entered_s, visit.zone, visit.track_id))
     return Recount(found, stays, frames, updates, ended, time.perf_counter() - started_s, counting_s)
+
+
+def tally_of(lanes: Sequence[Lane], recounts: Sequence[Recount], users: Sequence[RoadUser]) -> Tally:
+    """What counting again gave, with the movements that follow from it. users: of the run."""
+    crossings = sorted(
+        (c for one in recounts for c in one.crossings), key=lambda c: (c.pts_s, c.camera, c.line, c.track_id)
+    )
+    turns = turns_of([lane.scene for lane in lanes], users, crossings)
+    return Tally(crossings, turns, [visit for one in recounts for visit in one.visits])

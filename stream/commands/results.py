@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from stream.commands.run import Lines, Movements, Out, Zones
 
 if TYPE_CHECKING:
     from stream.audit.estimate import Estimate
+    from stream.replay import Recount
     from stream.reports.report import Findings
     from stream.reports.times import Axis
 
@@ -36,8 +38,8 @@ def replay(
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
     from stream.display import console, show_complaints
     from stream.options import read_drawing, read_settings
-    from stream.replay import drawing_changes, lanes_of, recount, stored_config
-    from stream.summary import Tally, stored_users, turns_of, write_tally
+    from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
+    from stream.summary import stored_users, write_tally
     from stream.tables import show_tally
 
     config = stored_config(folder)
@@ -45,28 +47,26 @@ def replay(
     config = stored_config(folder, {**changes, **read_settings(set_ or [])})
     lanes = lanes_of(folder, config)
     recounts = [recount(lane, config.counting) for lane in lanes]
-    crossings = sorted(
-        (c for one in recounts for c in one.crossings), key=lambda c: (c.pts_s, c.camera, c.line, c.track_id)
-    )
-    scenes = [lane.scene for lane in lanes]
-    users = stored_users(folder)
-    turns = turns_of(scenes, users, crossings)
-    tally = Tally(crossings, turns, [visit for one in recounts for visit in one.visits])
+    scenes, users = [lane.scene for lane in lanes], stored_users(folder)
+    tally = tally_of(lanes, recounts, users)
     show_tally(console, tally, scenes)
     show_complaints(users, scenes)
     paths = write_tally(make_folder(out or folder / "replay"), tally, scenes)
-    busy_s, updates = sum(one.busy_s for one in recounts), sum(one.updates for one in recounts)
-    frames = sum(one.frames for one in recounts)
-    pace = updates / max(sum(one.counting_s for one in recounts), 1e-9) / 1e6
-    console.print(
-        f"{frames} frames, {updates} boxes of tracks in {busy_s:.2f} s; counting alone {pace:.2f} million a second",
-        highlight=False,
-    )
+    _show_pace(recounts)
     for lane, one in zip(lanes, recounts, strict=True):
         if not one.ended:
             console.print(f"[yellow]{lane.scene.camera}: the run did not end in order; counted up to there[/yellow]")
     for path in paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def _show_pace(recounts: Sequence[Recount]) -> None:
+    from stream.display import console
+
+    frames, updates = sum(one.frames for one in recounts), sum(one.updates for one in recounts)
+    busy_s, counting_s = sum(one.busy_s for one in recounts), sum(one.counting_s for one in recounts)
+    pace = f"counting alone {updates / max(counting_s, 1e-9) / 1e6:.2f} million a second"
+    console.print(f"{frames} frames, {updates} boxes of tracks in {busy_s:.2f} s; {pace}", highlight=False)
 
 
 def report(
@@ -83,23 +83,19 @@ def report(
 ) -> None:
     """Tables and plots of a run: counts by bin, peak hours, heavy vehicles, trajectories. --line counts again."""
     from stream.options import read_drawing
-    from stream.replay import drawing_changes, lanes_of, recount, stored_config
+    from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
     from stream.reports.report import make_report
-    from stream.summary import Tally, summarise, turns_of
+    from stream.summary import summarise
 
     axis = _axis(bin_min, start)
     config = stored_config(folder)
     drawn = drawing_changes(config, read_drawing(line, zone, movement), camera)
     config = stored_config(folder, drawn) if drawn else config
     lanes = lanes_of(folder, config)
-    scenes = [lane.scene for lane in lanes]
-    summary = summarise(folder, scenes)
+    summary = summarise(folder, [lane.scene for lane in lanes])
     tally = summary.tally
     if drawn:
-        recounts = [recount(lane, config.counting) for lane in lanes]
-        crossings = [c for one in recounts for c in one.crossings]
-        turns = turns_of(scenes, summary.moving, crossings)
-        tally = Tally(crossings, turns, [visit for one in recounts for visit in one.visits])
+        tally = tally_of(lanes, [recount(lane, config.counting) for lane in lanes], summary.moving)
     findings = make_report(folder, lanes, summary.moving, tally, (axis, make_folder(out or folder / "report")))
     _show_findings(findings)
 

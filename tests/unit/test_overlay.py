@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from stream.drawing import Colour
-from stream.messages import Crossing
+from stream.messages import Crossing, Gap, Visit
 from stream.overlay import CLASS_COLOURS, LINE_COLOUR, LIT_COLOUR, Overlay
 from stream.scene import Line, Scene, Zone
 from stream.video import yuv_planes
@@ -91,3 +92,24 @@ def test_zones_and_the_region_are_drawn_when_the_scene_has_them() -> None:
 def test_a_counted_frame_without_a_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a picture"):
         Overlay(SCENE).draw(make_counted(0, 0.0, None))
+
+
+def test_a_zone_shows_how_many_are_inside_and_forgets_them_in_a_gap() -> None:
+    scene = Scene("cam", *SIZE, zones=(Zone("Z", ((40.0, 60.0), (280.0, 60.0), (280.0, 150.0))),))
+    overlay = Overlay(scene)
+
+    def picture(*visits: Visit) -> np.ndarray:
+        yuv = make_yuv(*SIZE)
+        overlay.draw(msgspec.structs.replace(make_counted(0, 0.0, yuv), visits=visits))
+        return yuv
+
+    inside = Visit("cam", "Z", 1, "car", 0, 0.0, "edge")
+    empty = picture()
+    one, still_one = picture(inside), picture()
+    assert (one != empty).any() and (one == still_one).all()
+    left = msgspec.structs.replace(inside, left_seq=9, left_s=1.0, left="edge")
+    assert (picture(left) == empty).all()
+    picture(inside)
+    unseen = msgspec.structs.replace(left, left="unseen")
+    overlay.hear(Gap("cam", 0, 1.0, None, 0.0, None, "away", visits=(unseen,)))
+    assert (picture() == empty).all()
