@@ -19,6 +19,7 @@ from stream.synth.road import Road
 from stream.synth.settings import SynthResult, SynthSettings
 from stream.synth.traffic import play
 from stream.synth.truth import CrossingBook, TrueFrame, mot_rows, true_frame, write_crossings, write_lines
+from stream.truth import TrueCrossing
 
 CLIP = "clip"
 
@@ -27,6 +28,17 @@ def simulate(settings: SynthSettings) -> Iterator[TrueFrame]:
     """The truth of each frame, without drawing it."""
     for _, truth in _scenes(settings, _camera(settings)):
         yield truth
+
+
+def watch(settings: SynthSettings) -> tuple[list[TrueFrame], tuple[Line, ...], list[TrueCrossing]]:
+    """The truth of each frame, the lines that `make` would write, and who crosses them, without drawing it."""
+    camera = _camera(settings)
+    lines = _lines(settings) or (suggest_line(camera, Road(settings.lanes)),)
+    book, frames = CrossingBook(CLIP, lines), []
+    for seen, truth in _scenes(settings, camera):
+        book.see(seen, truth)
+        frames.append(truth)
+    return frames, lines, book.rows()
 
 
 def draw(settings: SynthSettings, every: int = 1) -> Iterator[tuple[np.ndarray, TrueFrame]]:
