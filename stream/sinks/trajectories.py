@@ -71,10 +71,10 @@ class Trajectories:
 
     def hear(self, told: Told) -> None:
         if isinstance(told, Gap):
-            self._tell(GAP, msgspec.structs.replace(told, crossings=()))
+            self._tell(GAP, msgspec.structs.replace(told, crossings=(), visits=()))
 
     def end(self, end: EndOfStream) -> None:
-        self._tell(END, msgspec.structs.replace(end, crossings=()))
+        self._tell(END, msgspec.structs.replace(end, crossings=(), visits=()))
 
     def close(self) -> None:
         self.flush()

@@ -26,6 +26,7 @@ GAP = Gap("cam", 0, 1.0, 9.0, 1001.0, 1009.0, "the camera was off")
 
 def plans(folder: Path) -> tuple[CameraPlan, WorkerPlan]:
     camera = {"source": "rtsp://c/s", "name": "cam", "lines": {"A": [0.1, 0.5, 0.9, 0.5]}}
+    camera |= {"zones": {"Z": [0.1, 0.4, 0.9, 0.4, 0.9, 1.0, 0.1, 1.0]}}
     config = parse({"cameras": [camera], "output": {"dir": folder}}, "here")
     plan = make_plan(config, {"cam": INFO}, lambda name, host: name, "run")
     return plan_camera(config, config.cameras[0], INFO), plan.workers[-1]
@@ -76,6 +77,22 @@ def test_recount_agrees_when_there_was_a_gap(tmp_path: Path) -> None:
     assert [message for message in read_trajectories(stored) if isinstance(message, Gap)] == [GAP]
     counted = [crossing for message in messages for crossing in message.crossings]
     assert recount(Lane(camera.scene, (stored,)), CountingSettings()).crossings == counted
+
+
+def test_a_stay_ends_when_the_camera_goes_and_its_length_is_not_known(tmp_path: Path) -> None:
+    """Who was inside when a camera was lost must not dwell there until it is back."""
+    camera, work = plans(tmp_path)
+    messages = drive(work)
+    told = [visit for message in messages for visit in message.visits]
+    last = {visit.key: visit for visit in told}.values()
+    cut = [visit for visit in last if visit.left == "unseen"]
+    assert cut and all(visit.left_s is not None and visit.left_s <= GAP.from_s for visit in cut)
+    sink = Trajectories.open(camera, tmp_path)
+    for message in messages:
+        sink.hear(message) if isinstance(message, Gap) else sink.write(message)
+    sink.close()
+    again = recount(Lane(camera.scene, (tmp_path / TRAJECTORIES,)), CountingSettings()).visits
+    assert sorted(again, key=lambda visit: visit.key) == sorted(last, key=lambda visit: visit.key)
 
 
 def test_gap_is_one_row_when_it_was_told_twice(tmp_path: Path) -> None:
