@@ -29,6 +29,7 @@ import psutil
 from clips import CLIPS, find_clip, read_lines
 from timing import HERE, line_options, machine, markdown
 
+CLIP = "motorway_two_carriageways"  # 11 s
 END_S = 180.0  # for a run to end
 LEAVE_S = 10.0  # for the workers of a supervisor that was killed to have left
 
@@ -150,6 +151,7 @@ def disturb(given: argparse.Namespace, options: list[str], folder: Path) -> Tall
 
 def main() -> None:
     given = _arguments()
+    given.clip = given.clip or find_clip(CLIPS, CLIP)
     print(machine(), "\n", flush=True)
     options = [str(given.clip), *given.options]
     if given.clip.parent.resolve() == CLIPS.resolve():
@@ -170,7 +172,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path, nargs="?", default=find_clip(CLIPS, "motorway_two_carriageways"))
+    parser.add_argument("clip", type=Path, nargs="?", help=f"by default {CLIP} of the shared clips")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--supervisor", action="store_true", help="kill the supervisor, and resume")
