@@ -100,7 +100,7 @@ def weights_path(model: str) -> Path:
     if Path(model).suffix:
         return Path(model).expanduser()
     raise ModelError(
-        model, f"no such model; there are {', '.join(MODELS)}", "give one of these names, or the path of a weights file"
+        model, f"no such model; there are {', '.join(MODELS)}", "give one of these, or what docs/detectors.md lists"
     )
 
 

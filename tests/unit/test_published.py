@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from pathlib import Path
 from urllib.error import URLError
@@ -9,6 +10,10 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.backbone_utils import mobilenet_backbone
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.rpn import AnchorGenerator
 
 from models.contract import DetectorSpec
 from models.published import FAMILIES, published_name
@@ -198,3 +203,25 @@ def test_damaged_download_is_told_when_its_hash_differs(tmp_path: Path, monkeypa
     path.write_bytes(b"half of it")
     with pytest.raises(ModelError, match="a79551df"):
         open_detector(spec(SMALL[0]))
+
+
+def slim_mask_rcnn(num_classes: int, weights: None, weights_backbone: None, **knobs: float) -> torch.nn.Module:
+    """Mask R-CNN on a backbone that a test can afford."""
+    backbone = mobilenet_backbone(backbone_name="mobilenet_v3_small", weights=None, fpn=True)
+    anchors = AnchorGenerator(((32, 64, 128),) * 3, ((0.5, 1.0, 2.0),) * 3)
+    return MaskRCNN(backbone, num_classes, rpn_anchor_generator=anchors, **knobs)
+
+
+def test_masks_are_torchvisions_when_they_are_pasted() -> None:
+    torch.manual_seed(5)
+    slim = dataclasses.replace(family("maskrcnn_resnet50_fpn_v2"), build=slim_mask_rcnn)
+    plain = slim.new(7, 0.05, 0.6, 0)
+    detector = TorchvisionDetector(slim, Name("slim"), plain.state_dict(), spec())
+    (found,) = detector.start(pictures()[:1]).result()
+    plain.transform.min_size, plain.transform.max_size = (HW[0],), HW[1]  # type: ignore[union-attr]
+    with torch.inference_mode():
+        (theirs,) = plain([torch.from_numpy(pictures()[0, ..., ::-1].copy()).permute(2, 0, 1).float() / 255])
+    assert found.masks is not None and len(found) > 0
+    shares = torch.from_numpy(found.masks)[:, None].float() / 255
+    pasted = paste_masks_in_image(shares, torch.from_numpy(found.xyxy), HW)
+    assert torch.allclose(pasted, theirs["masks"][: len(found)], atol=0.01)
