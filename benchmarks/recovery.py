@@ -1,11 +1,12 @@
 """SIGKILL of a random worker at a random time: are the results those of an undisturbed run, and how soon does it go on?
 
-    python benchmarks/recovery.py clip.mp4 --kills 100
-    python benchmarks/recovery.py clip.mp4 --kills 20 --supervisor     the supervisor instead, then `run --resume`
+    python benchmarks/recovery.py --kills 100 clip.mp4
+    python benchmarks/recovery.py --kills 20 --supervisor clip.mp4     the supervisor instead, then `run --resume`
 
 One kill a run. Compared are crossings, tracks, road users, the account of frames, and the times of the pictures in the
 annotated video. Recovery is from the kill to the first picture recorded after it, as the supervisor sees it from the
 metrics, which workers tell four times a second. Give short clips: a run takes as long as counting the clip.
+Options of `run` come last.
 """
 
 from __future__ import annotations
