@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 
 FEATURES = 800
+CONTRAST = 0.01  # of a feature: low, since roads at night have little; what is noise finds no match
 RATIO = 0.8  # of the distances to the best and second best match (Lowe 2004)
 REACH_PX = 2.0  # a match nearer than this to where the homography takes it is an inlier
-LEAST_INLIERS, LEAST_SHARE = 25, 0.3
+LEAST_INLIERS, LEAST_SHARE = 12, 0.3
 LEAST_COVERAGE = 0.1  # of the common part of the pictures, by the hull of the inliers
 ZOOMS = (0.3, 3.0)  # a view that has changed more is another one
 CELLS = (16, 9)  # across and down, in which two pictures are compared
@@ -94,7 +95,7 @@ def _cells(values: np.ndarray) -> np.ndarray:
 
 def _match(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places that look the same: f32 (N, 2) in the one picture and in the other."""
-    sift = cv2.SIFT.create(FEATURES, contrastThreshold=0.02)
+    sift = cv2.SIFT.create(FEATURES, contrastThreshold=CONTRAST)
     (points_a, words_a), (points_b, words_b) = (sift.detectAndCompute(picture, None) for picture in (before, now))
     if len(points_a) < LEAST_INLIERS or len(points_b) < LEAST_INLIERS:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)

@@ -28,11 +28,13 @@ SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of 
 STEP_S = 1.0  # between samples
 KEPT = 5  # samples of a median: half of them show the new view 3 s after a nudge
 REST = 2  # looks over which the present must not change to be at rest,
-STILL = 0.25  # nor its samples more than traffic changes them: so many cells agree
+STILL = 0.4  # and each sample shows so many of its cells: traffic hides some, a camera that sways far more
 TOLERANCE = 0.01  # of the picture's diagonal, that the end of a line moves: less does not matter to counting
 DROP = 0.1  # of the cells: so many fewer than usual agree before a move is thought of
 LOST = 0.15  # of the cells: when no more agree, nothing of the old view is seen,
 TRIES = 3  # and it is given up after so many alignments at rest that failed
+SURE, FITS = 0.75, (2, 3)  # so many fits in a row must agree: fewer where more than this share of cells is explained,
+AGREE = 0.3  # to this share of the tolerance
 LEAST_CELLS = 8  # with detail: a picture with fewer shows nothing to hold on to
 PATIENCE_S = (1.0, 30.0)  # between tries to align what does not want to: doubled each time
 CREEP_S = 600.0  # between alignments with the first reference
@@ -69,6 +71,7 @@ class Steadiness:
         points = points_xy if len(points_xy) else corners(width, height) * 0.5 + np.array(size_wh) * 0.25
         self._points = moved(self._to_sample, points)
         self._least_px = TOLERANCE * math.hypot(*self.sample_wh)
+        self._candidate = np.eye(3)  # of a move that is not settled
         self._matrix = np.eye(3)  # from samples of the first view to those of the present one
         self._samples: deque[np.ndarray] = deque(maxlen=KEPT)
         self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
@@ -109,9 +112,12 @@ class Steadiness:
         self._presents.clear()
 
     def _is_at_rest(self) -> bool:
-        if len(self._presents) <= REST or alike(self._samples[0], self._samples[-1])[0] < STILL:
+        if len(self._presents) <= REST:
             return False
-        return alike(self._presents[0], self._presents[-1])[0] >= self._usual - DROP
+        present = self._presents[-1]
+        if min(alike(present, sample)[0] for sample in self._samples) < STILL:
+            return False
+        return alike(self._presents[0], present)[0] >= self._usual - 2 * DROP
 
     def _begin(self, present: np.ndarray, pts_s: float) -> None:
         self._reference, self._usual, self._agreed_s = present.copy(), 1.0, pts_s
@@ -145,7 +151,8 @@ class Steadiness:
             self._reference = self._first.copy()
 
     def _forget_tries(self, pts_s: float) -> None:
-        self._tries, self._wait_s, self._retry_s, self._tried = 0, PATIENCE_S[0], pts_s, 1.0
+        self._tries = self._fits = 0
+        self._wait_s, self._retry_s, self._tried = PATIENCE_S[0], pts_s, 1.0
 
     def _agrees(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
         since_s, self._agreed_s = self._agreed_s, pts_s
@@ -180,6 +187,8 @@ class Steadiness:
         if fit is not None:
             matrix = fit.matrix @ before
             if self.lost or self._largest_px(matrix, self._matrix) >= self._least_px:
+                if not self._is_settled(matrix, fit, pts_s):
+                    return None
                 return self._follow(present, matrix, fit, self._agreed_s)
             self._usual, self._reference, self._agreed_s = agree, present.copy(), pts_s  # only the light has changed
             self._forget_tries(pts_s)
@@ -190,6 +199,13 @@ class Steadiness:
         self.lost = True
         text = f"the camera looks elsewhere or is covered, and its lines cannot follow ({why}): they count no more;"
         return Moved("lost", self._agreed_s, self._full(), f"{text} turn it back, or draw them anew and restart")
+
+    def _is_settled(self, matrix: np.ndarray, fit: Fit, pts_s: float) -> bool:
+        """Whether the fits of several looks agree: a camera that sways is somewhere else every time."""
+        again = self._fits > 0 and self._largest_px(matrix, self._candidate) < AGREE * self._least_px
+        self._candidate, self._fits = matrix, self._fits + 1 if again else 1
+        self._wait_s, self._retry_s = PATIENCE_S[0], pts_s
+        return self._fits >= FITS[fit.explained < SURE]
 
     def _shows_much(self, present: np.ndarray) -> bool:
         """Whether there is a view at all: in fog and in the dark there is none, and nothing can be said."""
