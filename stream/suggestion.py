@@ -23,7 +23,7 @@ NEAR = 0.04  # of the diagonal: a track that is born or dies nearer to a line th
 ROOM = 0.04  # of the diagonal: a line reaches so much further than the outermost paths
 LEAST_SHARE = 0.15  # of all long paths: fewer are no flow
 MOST_LINES = 6
-MOST_PATHS = 300  # are looked at
+MOST_PATHS, MOST_LEADERS = 300, 40  # are looked at
 STATIONS = range(6, POINTS - 6)  # of the points of a path: where a line may stand
 WARN_TRACKS, WARN_SHARE = 3, 0.2  # so many tracks, of those at a line, that begin or end there are worth a warning
 
@@ -67,17 +67,14 @@ def lint_line(line: Line, paths: Sequence[np.ndarray], scene: Scene) -> str | No
 
 def _largest_flow(paths: Sequence[np.ndarray], beside_px: float) -> tuple[np.ndarray, list[np.ndarray]]:
     """The path that most others run along, at equal distances (POINTS, 2), and these, itself among them."""
-    best: tuple[np.ndarray, list[np.ndarray]] = paths[0], []
-    for path in paths[:: -(-len(paths) // 40)]:
-        leader = resample(path, POINTS)
-        flow = []
-        for other in paths:
-            fits = [fit for way in (leader, leader[::-1]) if (fit := lay(other, way)) is not None]
-            if other is path or (fits and min(fit.distance for fit in fits) < beside_px):
-                flow.append(other)
-        if len(flow) > len(best[1]):
-            best = leader, flow
-    return best
+    leading = range(0, len(paths), -(-len(paths) // MOST_LEADERS))
+    leaders = np.array([resample(paths[k], POINTS) for k in leading])
+    ways = np.concatenate([leaders, leaders[:, ::-1]])
+    distance = np.array([lay(path, ways).distance for path in paths]).reshape(len(paths), 2, -1).min(axis=1)
+    distance[leading, np.arange(len(leaders))] = 0.0  # each leads itself
+    beside = distance < beside_px
+    best = int(beside.sum(axis=0).argmax())
+    return leaders[best], [paths[k] for k in np.flatnonzero(beside[:, best]).tolist()]
 
 
 def _across(

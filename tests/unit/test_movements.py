@@ -139,10 +139,9 @@ def test_a_switch_of_identity_teaches_no_movement() -> None:
 
 def test_a_path_laid_on_a_way_begins_and_ends_where_it_does() -> None:
     way = resample(np.array(straight()), 48)
-    fit = lay(np.array(straight(5, 100, 300)), way)
-    assert fit is not None
-    assert (fit.distance, fit.start, fit.stop) == pytest.approx((5, 100, 300))
-    assert lay(np.array(straight(5, 100, 300))[::-1], way) is None
+    fits = lay(np.array(straight(5, 100, 300)), np.array([way, way[::-1], way + np.array([0.0, 20.0])]))
+    assert fits.distance == pytest.approx([5, math.inf, 15])
+    assert (fits.start[0], fits.stop[0]) == pytest.approx((100, 300))
 
 
 def counted(vehicles: list[Vehicle]) -> tuple[list[RoadUser], list[Crossing]]:
