@@ -30,11 +30,15 @@ def missing() -> str:
 
 
 def write_units(
-    path: Path, pictures: Iterable[np.ndarray], codec: str = "libx264", options: dict[str, str] | None = None
+    path: Path,
+    pictures: Iterable[np.ndarray],
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    fps: int = FPS,
 ) -> Path:
-    """Encoded BGR pictures at 25 fps, in decoding order, each with its times: what the server sends."""
+    """Encoded BGR pictures, in decoding order, each with its times: what the server sends."""
     with av.open(io.BytesIO(), "w", format="hevc" if codec == "libx265" else "h264") as container:
-        stream = container.add_stream(codec, rate=FPS)
+        stream = container.add_stream(codec, rate=fps)
         stream.pix_fmt = "yuv420p"
         stream.options = FAST if options is None else options
         packets = []

@@ -3,7 +3,7 @@
 It sends encoded pictures in a loop, in real time:
 
 
-    /usr/bin/python3 rtsp_server.py UNITS [--codec h265] [--login USER:PASSWORD] [--first-stamp TICKS]
+    /usr/bin/python3 rtsp_server.py UNITS [--codec h265] [--login USER:PASSWORD] [--first-stamp TICKS] [--fps 25]
 
 UNITS is a file of tests.live.camera.write_units. It prints its port, then obeys lines on its standard input:
 
@@ -30,7 +30,6 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 HEAD = struct.Struct("<qqI")  # pts, dts in ms, bytes
-FRAME_MS = 40
 
 
 def load(path: str) -> list[tuple[int, int, bytes]]:
@@ -50,9 +49,10 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         super().__init__()
         self.units = load(options.units)
         self.lose_until_s = 0.0
+        self.frame_ms = 1000 // options.fps
         kind = options.codec.replace("h", "")
         stamp = "" if options.first_stamp is None else f"timestamp-offset={options.first_stamp}"
-        caps = f"video/x-{options.codec},stream-format=byte-stream,alignment=au,framerate=25/1"
+        caps = f"video/x-{options.codec},stream-format=byte-stream,alignment=au,framerate={options.fps}/1"
         self.set_launch(
             f"( appsrc name=source is-live=true format=time caps={caps} ! h{kind}parse "
             f"! rtph{kind}pay name=pay0 pt=96 config-interval=1 {stamp} )"
@@ -69,8 +69,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         while True:
             units = self.units
             pts_ms, dts_ms, data = units[k % len(units)]
-            before_ms = k // len(units) * len(units) * FRAME_MS
-            time.sleep(max(0.0, started_s + k * FRAME_MS / 1000 - time.monotonic()))
+            before_ms = k // len(units) * len(units) * self.frame_ms
+            time.sleep(max(0.0, started_s + k * self.frame_ms / 1000 - time.monotonic()))
             k += 1
             if time.monotonic() < self.lose_until_s:
                 continue
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--codec", default="h264", choices=("h264", "h265"))
     parser.add_argument("--login", default="")
     parser.add_argument("--first-stamp", type=int)
+    parser.add_argument("--fps", type=int, default=25)
     options = parser.parse_args()
     Gst.init(None)
     server, camera = GstRtspServer.RTSPServer(), Camera(options)
