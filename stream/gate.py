@@ -25,7 +25,7 @@ from stream.scene import Line, Scene
 Crop = tuple[int, int, int, int]
 
 MARGIN = 0.1  # of the longer side of the picture, on both sides of a line: tracks settle there before and after it
-CELLS, LEAST_CELL = 6400, 4  # about so many cells, of so many pixels or more: 6 in 640x360. Smaller ones show noise
+CELLS, LEAST_CELL = 3200, 4  # about so many cells, of so many pixels or more: 8 in 640x360. Smaller ones show noise
 CLUSTER = 3  # cells of 3x3 that differ: less is noise
 
 NOISE_STEP = 2.0  # grey levels a second
@@ -36,7 +36,7 @@ COARSE = 4  # cells: a sway is first sought so coarsely
 OUTLIER = 12.0  # grey levels: what differs by more moves by itself
 RIDGE = 50 * np.eye(3, dtype=np.float32)  # no sway is seen where nothing has contrast
 MOST_SWAY = 6.0  # cells
-MISFIT, MISFIT_OF_SWAY, MOST_MISFIT = 0.2, 0.4, 0.7  # cells to which two pictures fit: at rest, of the sway, at most
+MISFIT, MISFIT_OF_SWAY, MOST_MISFIT = 0.3, 0.6, 0.8  # cells to which two pictures fit: at rest, of the sway, at most
 
 LOOK_S = 1.0  # a pass at least so often, to stay honest
 REST_S = 0.06  # between two passes, where the road is not busy
@@ -86,7 +86,9 @@ class MotionGate:
         cells = cv2.resize(luma[self._part], self._wh, interpolation=cv2.INTER_AREA).astype(np.float32)
         dt_s, self._seen_s = pts_s - self._seen_s, pts_s
         needed = not 0 <= dt_s <= LOOK_S  # the first picture, or time has jumped
-        needed = needed or self._is_needed(self._moved(cells, dt_s), dt_s)
+        if not needed:
+            sure = self._busy > BUSY and pts_s - self._moved_s < STIR_S / 2  # every picture passes: comparing is idle
+            needed = self._is_needed(not sure and self._moved(cells, dt_s), dt_s)
         if needed:
             self._last, self._passed_s = cells, pts_s
         return needed
