@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 from contextlib import ExitStack
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import msgspec
 import zmq
 
-from stream import worker
 from stream.errors import RoadtallyError, StageError
 from stream.metrics import key
 from stream.outcome import Interrupts, Outcome, Watch
+from stream.processes import Processes
 from stream.recovery import MOST, WINDOW_S, Lanes, Recovery
 from stream.sinks.events import STORE
 from stream.store import Store
@@ -77,15 +74,17 @@ class _Supervisor:
                 if work.inlet is None:
                     self._lanes.begin_anew(work.name, resumed)
         self._ready: set[str] = set()
-        self._started_s: dict[str, float] = {}
         self._going = False  # all were ready once
         self._done: set[str] = set()
         self._heard_s: dict[str, float] = {}
         self._values: dict[str, dict[str, float]] = {}
         self._alive_s = self._begun_s = time.monotonic()
         self._leave_by_s: float | None = None
-        self._processes = {work.name: self._start(work.name) for work in plan.workers if not work.host}
-        resources.callback(self._reap)
+        self._processes = Processes(plan.control)
+        resources.callback(self._processes.reap, LEAVE_S)
+        for work in plan.workers:
+            if not work.host:
+                self._processes.start(work.name)
 
     def run(self, watch: Watch, interrupts: Interrupts) -> None:
         """Until every worker has said its last word and has left."""
@@ -95,7 +94,7 @@ class _Supervisor:
                 self._hear(*heard)
             self._tell_alive()
             self._obey(interrupts)
-            if self._outcome.error is None:
+            if self._leave_by_s is None:
                 self._check()
             watch(self._merged())
         self._outcome.values = self._merged()
@@ -105,15 +104,7 @@ class _Supervisor:
         if self._leave_by_s is None:
             return bool(wanted)
         # told to leave now, a worker that was not yet at work goes without a last word
-        gone = {name for name, process in self._processes.items() if process.exitcode is not None}
-        return time.monotonic() < self._leave_by_s and any(name not in gone for name in wanted)
-
-    def _start(self, name: str) -> SpawnProcess:
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_worker_main, args=(name, self._plan.control), name=name, daemon=True)
-        process.start()
-        self._started_s[name] = time.monotonic()
-        return process
+        return time.monotonic() < self._leave_by_s and any(self._processes.end_of(name) is None for name in wanted)
 
     def _hear(self, name: str, word: FromWorker) -> None:
         self._heard_s[name] = time.monotonic()
@@ -160,23 +151,21 @@ class _Supervisor:
         for name, work in self._work.items():
             if name in self._done:
                 continue
-            process = self._processes.get(name)
-            if process is not None and process.exitcode is not None:
+            if (end := self._processes.end_of(name)) is not None:
                 self._hear_last_words()
                 if name not in self._done:
-                    self._restart(name, _died(process.exitcode))
+                    self._restart(name, end)
                 return
             limit_s = STALL_S if name in self._ready else (REMOTE_S if work.host else OPEN_S)
-            heard_s = max(self._heard_s.get(name, self._begun_s), self._started_s.get(name, self._begun_s))
+            heard_s = max(self._heard_s.get(name, self._begun_s), self._processes.started_s(name))
             if time.monotonic() - heard_s > limit_s:
-                self._miss(name, work, process, limit_s)
+                self._miss(name, work, limit_s)
                 return
 
-    def _miss(self, name: str, work: WorkerPlan, process: SpawnProcess | None, limit_s: float) -> None:
+    def _miss(self, name: str, work: WorkerPlan, limit_s: float) -> None:
         """A worker is silent: one at work is stuck, and is started again; one that never came is an error."""
-        if process is not None and name in self._ready:
-            process.kill()
-            process.join()
+        if name in self._processes and name in self._ready:
+            self._processes.kill(name)
             self._restart(name, f"was stuck: nothing heard for {limit_s:.0f} s")
             return
         self._done.add(name)
@@ -201,17 +190,18 @@ class _Supervisor:
         concerned = self._lanes.begin_anew(name, reason, self._done)
         self._outcome.recoveries.append(Recovery(name, reason, time.time(), self._lanes.epochs_of(name)))
         for other in concerned:
-            if other == name or other in self._done:
+            if other in self._done and other not in self._processes:
+                what = f"had finished on {self._work[other].host} and is needed again: {reason}"
+                self._fail(StageError(f"stage {other}", what, "what was counted is kept; `run --resume` goes on"))
+            elif other == name or other in self._done:
                 self._start_again(other)
             elif other in self._ready:
                 self._control.send(other, Halt(self._lanes.epochs_of(other)))
 
     def _start_again(self, name: str) -> None:
-        self._processes[name].join()
-        self._processes[name].close()
         self._done.discard(name)
         self._ready.discard(name)
-        self._processes[name] = self._start(name)
+        self._processes.start(name)
 
     def _rewind(self) -> None:
         """Begin the new lives of lanes whose workers hold nothing of the old ones."""
@@ -275,24 +265,3 @@ class _Supervisor:
             name = key("roadtally_restarts_total", worker=recovery.worker)
             merged[name] = merged.get(name, 0) + 1
         return merged
-
-    def _reap(self) -> None:
-        """Wait for all processes to one deadline, then kill what is left."""
-        deadline_s = time.monotonic() + LEAVE_S
-        for process in self._processes.values():
-            process.join(max(0.0, deadline_s - time.monotonic()))
-            if process.exitcode is None:
-                process.kill()
-                process.join()
-            process.close()
-
-
-def _worker_main(name: str, control: str) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor's to handle, also when sent to the whole group
-    raise SystemExit(worker.main(name, control))
-
-
-def _died(exit_code: int) -> str:
-    if exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
-    return f"ended with exit code {exit_code} before its work was done"

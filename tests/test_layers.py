@@ -33,7 +33,7 @@ LAYERS = (
     ("stream.evaluation",),
     ("stream.tuning",),
     ("stream.worker", "stream.inline"),
-    ("stream.supervisor", "stream.health_server"),
+    ("stream.supervisor", "stream.processes", "stream.health_server"),
     ("stream.launch",),
     ("stream.display", "stream.tables"),
     ("stream.commands",),

@@ -1,0 +1,66 @@
+"""The worker processes of a run on this host: spawned, never forked; killed if they do not leave."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from multiprocessing.context import SpawnProcess
+
+from stream import worker
+
+
+class Processes:
+    """By the name of the worker. A name that is not known belongs to another host."""
+
+    def __init__(self, control: str) -> None:
+        """control: address of the supervisor."""
+        self._control = control
+        self._spawn = multiprocessing.get_context("spawn")
+        self._running: dict[str, SpawnProcess] = {}
+        self._started_s: dict[str, float] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._running
+
+    def start(self, name: str) -> None:
+        """Also again, once it has left."""
+        if name in self._running:
+            self._running[name].join()
+            self._running[name].close()
+        process = self._spawn.Process(target=_main, args=(name, self._control), name=name, daemon=True)
+        process.start()
+        self._running[name], self._started_s[name] = process, time.monotonic()
+
+    def kill(self, name: str) -> None:
+        self._running[name].kill()
+        self._running[name].join()
+
+    def started_s(self, name: str) -> float:
+        """When it was started last, of time.monotonic(); 0 on another host."""
+        return self._started_s.get(name, 0.0)
+
+    def end_of(self, name: str) -> str | None:
+        """How it ended, in words; None while it runs, and on another host."""
+        code = self._running[name].exitcode if name in self._running else None
+        if code is None:
+            return None
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code} before its work was done"
+
+    def reap(self, within_s: float) -> None:
+        """Wait for all to one deadline, then kill what is left."""
+        deadline_s = time.monotonic() + within_s
+        for process in self._running.values():
+            process.join(max(0.0, deadline_s - time.monotonic()))
+            if process.exitcode is None:
+                process.kill()
+                process.join()
+            process.close()
+        self._running.clear()
+
+
+def _main(name: str, control: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor's to handle, also when sent to the whole group
+    raise SystemExit(worker.main(name, control))
