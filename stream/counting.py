@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from stream.bridging import bridge_births, bridge_deaths, complete_all
-from stream.courses import COLUMNS, Courses, Remembered, join
+from stream.courses import COLUMNS, FIRSTS, Courses, Remembered, join
 from stream.messages import Crossing, Frame, Tracks
 from stream.passing import Passing
 from stream.recent import Recent
@@ -28,7 +28,7 @@ class _Memory(msgspec.Struct, frozen=True, array_like=True):
 
     track_id: bytes  # i64 (N,)
     row: bytes  # f64 (COLUMNS, N)
-    first: bytes  # f64 (4, N)
+    first: bytes  # f64 (FIRSTS, N)
     now_s: float
     open_: bytes  # bool (N,)
     sides: bytes  # f64 (3, lines, N)
@@ -103,7 +103,7 @@ class Counter:
         memory = msgspec.msgpack.decode(state, type=_Memory)
         track_id = np.frombuffer(memory.track_id, np.int64)
         n = len(track_id)
-        row, first = (np.frombuffer(text).reshape(k, n) for text, k in ((memory.row, COLUMNS), (memory.first, 4)))
+        row, first = (np.frombuffer(text).reshape(k, n) for text, k in ((memory.row, COLUMNS), (memory.first, FIRSTS)))
         self._before = Remembered(track_id, row, first, memory.now_s)
         self._open = np.frombuffer(memory.open_, bool)
         self._sides.state = np.frombuffer(memory.sides).reshape(3, len(self.scene.lines), n)

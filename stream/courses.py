@@ -20,14 +20,15 @@ from stream.stretch import Stretch
 # Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
 X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED = range(10)  # px, px/s, s; X and Y are of the anchor
 COLUMNS = 10
-FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ = range(4)  # of the first row of a course
+FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ, FIRST_AREA = range(5)  # of the first row of a course
+FIRSTS = 5
 
 Anchor = Literal["ground", "centre"]
 Box = tuple[float, float, float, float]
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """The tracks after the last frame: track_id i64 (N,) rising, row f64 (COLUMNS, N), first f64 (4, N)."""
+    """The tracks after the last frame: track_id i64 (N,) rising, row f64 (COLUMNS, N), first f64 (FIRSTS, N)."""
 
     track_id: np.ndarray
     row: np.ndarray
@@ -36,12 +37,12 @@ class Remembered(msgspec.Struct, frozen=True):
 
     @staticmethod
     def nothing() -> Remembered:
-        return Remembered(np.zeros(0, np.int64), np.zeros((COLUMNS, 0)), np.zeros((4, 0)), 0.0)
+        return Remembered(np.zeros(0, np.int64), np.zeros((COLUMNS, 0)), np.zeros((FIRSTS, 0)), 0.0)
 
 
 class Courses(msgspec.Struct, frozen=True):
     """frames: of the stretch. By course, i64 (C,): track_id, start and stop of its rows, known (its index in what was
-    remembered, or -1); first f64 (4, C). By row: frame i64 (R,), pts_s f64 (R,), row f64 (COLUMNS, R)."""
+    remembered, or -1); first f64 (FIRSTS, C). By row: frame i64 (R,), pts_s f64 (R,), row f64 (COLUMNS, R)."""
 
     frames: int
     anchor: Anchor
@@ -67,10 +68,13 @@ class Courses(msgspec.Struct, frozen=True):
         return np.flatnonzero(self.frame[self.stop - 1] < self.frames - 1) if len(self) else self.start
 
     def proven(self, travel: float) -> np.ndarray:
-        """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)"""
-        r, first = self.row, self.spread(self.first[:2])
-        way_x, way_y = r[X] - first[0], r[Y] - first[1]
-        return (r[CONFIRMED] > 0) & (way_x * way_x + way_y * way_y >= travel * travel * (r[W] * r[H]))
+        """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)
+
+        The size is between that at first and that of now: the box of who comes near may grow as fast as it goes."""
+        r, first = self.row, self.spread(self.first)
+        way_x, way_y = r[X] - first[FIRST_X], r[Y] - first[FIRST_Y]
+        area = np.sqrt(r[W] * r[H] * first[FIRST_AREA])
+        return (r[CONFIRMED] > 0) & (way_x * way_x + way_y * way_y >= travel * travel * area)
 
     def at(self, track_id: np.ndarray, frame: np.ndarray | int) -> np.ndarray:
         """The rows of tracks i64 (K,) after frames (K,), or -1 where one was not there: i64 (K,)."""
@@ -117,7 +121,7 @@ def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
     at = np.maximum.accumulate(np.where(seen, np.arange(len(ids)), 0))
     row[:LABEL] = row[:LABEL, at]
     known = np.where(order[start] < n, order[start], -1)
-    first = row[[X, Y, SEEN_S, SEEN_SEQ]][:, start]
+    first = np.concatenate([row[[X, Y, SEEN_S, SEEN_SEQ]], [row[W] * row[H]]])[:, start]
     first[:, known >= 0] = before.first[:, known[known >= 0]]
     pts_s = np.concatenate([[before.now_s], stretch.pts_s])[frame + 1]
     stop = np.append(start[1:], len(ids)) if len(start) else start

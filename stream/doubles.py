@@ -23,39 +23,40 @@ def area_of(box: np.ndarray) -> np.ndarray:
 
 def redundant(
     near: Pairs, box: np.ndarray, label: np.ndarray, score: np.ndarray, confident_score: float, least_iou: float
-) -> np.ndarray:
-    """Which detections of one picture say nothing of their own -> indices.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections of one picture say nothing of their own, and which may be parts of others -> indices of each.
 
-    A weak one that lies on or in a confident one of its group, one in the place of a better one of its group (the
-    detector suppresses by class: a car is not also a truck), and one that is drawn round several others.
+    Nothing of its own says a weak one that lies on or in a confident one of its group, one in the place of a better one
+    of its group (the detector suppresses by class: a car is not also a truck), and one that is drawn round several
+    others. What else lies in a confident one may be its cab or its load, or a vehicle before or behind it.
     near: pairs of the detections among themselves that may touch; box (4, N) outward, label (N,), score (N,).
     """
     i, j = near
     none = i[:0]
     if len(i) == len(score):  # nothing touches anything but itself
-        return none
+        return none, none
     group = GROUP.take(label)
     other = ((i != j) & (group.take(i) == group.take(j))).nonzero()[0]
     if not len(other):
-        return none
+        return none, none
     i, j = i.take(other), j.take(other)
     area = area_of(box)
     shared, i_area, j_area = shared_area(box.take(i, axis=1), box.take(j, axis=1)), area.take(i), area.take(j)
     close = (shared >= 0.5 * np.minimum(i_area, j_area)).nonzero()[0]  # what all rules below ask for at least
     if not len(close):
-        return none
+        return none, none
     i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
-    confident = score >= confident_score
-    union = i_area + j_area - shared
-    weak = (shared >= least_iou * union) | (shared >= PART_SHARE * i_area)
-    better = (score[j] > score[i]) | ((score[j] == score[i]) & (j < i))
-    drop = np.zeros(len(score), bool)
-    drop[i[(weak & ~confident[i] & confident[j]) | (better & (shared >= TWIN_IOU * union))]] = True
-    part = (shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (score[j] >= 0.5 * score[i])
-    i, j = i[part], j[part]
-    if len(i) > 1:
-        drop |= _spanned(i, j, box, area)
-    return drop.nonzero()[0]
+    i_score, j_score = score.take(i), score.take(j)
+    sure, union, inside = j_score >= confident_score, i_area + j_area - shared, shared >= PART_SHARE * i_area
+    weak = ((shared >= least_iou * union) | inside) & (i_score < confident_score) & sure
+    better = (j_score > i_score) | ((j_score == i_score) & (j < i))
+    drop, part = np.zeros(len(score), bool), np.zeros(len(score), bool)
+    drop[i[weak | (better & (shared >= TWIN_IOU * union))]] = True
+    filled = ((shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (j_score >= 0.5 * i_score)).nonzero()[0]
+    if len(filled) > 1:
+        drop |= _spanned(i.take(filled), j.take(filled), box, area)
+    part[i[inside & sure & (i_area < j_area) & ~drop[j]]] = True
+    return drop.nonzero()[0], part.nonzero()[0]
 
 
 def _spanned(i: np.ndarray, j: np.ndarray, box: np.ndarray, area: np.ndarray) -> np.ndarray:
@@ -68,9 +69,12 @@ def _spanned(i: np.ndarray, j: np.ndarray, box: np.ndarray, area: np.ndarray) ->
 
 
 def doubles(a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: np.ndarray, least_iou: float) -> Pairs:
-    """Pairs (i, j) where a is a second box of the road user in b: boxes (4, A), (4, B) outward, labels (A,), (B,)."""
+    """Pairs (i, j) where a is a second box of the road user in b, or lies in one of its group: boxes (4, A), (4, B)
+    outward, labels (A,), (B,)."""
     i, j = near_pairs(a_box, b_box)
-    found = _double(a_box.take(i, axis=1), a_label.take(i), b_box.take(j, axis=1), b_label.take(j), least_iou)
+    a, b = a_box.take(i, axis=1), b_box.take(j, axis=1)
+    a_label, b_label = a_label.take(i), b_label.take(j)
+    found = _double(a, a_label, b, b_label, least_iou) | _part(a, a_label, b, b_label)
     return i.compress(found), j.compress(found)
 
 
@@ -79,15 +83,24 @@ def are_doubles(
 ) -> np.ndarray:
     """Whether each a is a second box of the road user in its b: xyxy f64 (4, N), labels (N,) -> bool (N,).
 
-    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a inside b, or a person on a
-    two-wheeler.
+    Two boxes of one group (car, bus and truck are one) with at least this IoU, or a person on a two-wheeler.
     """
     return _double(outward(a_xyxy), a_label, outward(b_xyxy), b_label, least_iou)
+
+
+def are_parts(a_xyxy: np.ndarray, a_label: np.ndarray, b_xyxy: np.ndarray, b_label: np.ndarray) -> np.ndarray:
+    """Whether each a lies in its b and is of one group with it: xyxy f64 (4, N), labels (N,) -> bool (N,)."""
+    return _part(outward(a_xyxy), a_label, outward(b_xyxy), b_label)
+
+
+def _part(a: np.ndarray, a_label: np.ndarray, b: np.ndarray, b_label: np.ndarray) -> np.ndarray:
+    inside: np.ndarray = shared_area(a, b) >= PART_SHARE * area_of(a)
+    return inside & (GROUP.take(a_label) == GROUP.take(b_label))
 
 
 def _double(a: np.ndarray, a_label: np.ndarray, b: np.ndarray, b_label: np.ndarray, least_iou: float) -> np.ndarray:
     shared, a_area, b_area = shared_area(a, b), area_of(a), area_of(b)
     same = GROUP.take(a_label) == GROUP.take(b_label)
-    same &= (shared >= least_iou * (a_area + b_area - shared)) | (shared >= PART_SHARE * a_area)
+    same &= shared >= least_iou * (a_area + b_area - shared)
     same |= (a_label == PERSON) & (GROUP.take(b_label) == TWO_WHEELER) & (shared >= RIDER_SHARE * a_area)
     return same & (shared > 0)

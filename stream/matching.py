@@ -35,14 +35,17 @@ class Found(NamedTuple):
     place: np.ndarray  # f64 (4, M): cx, cy, w, h, px
     score: np.ndarray  # f64 (M,)
     label: np.ndarray  # intp (M,)
+    proof: np.ndarray  # f64 (M,): how much it says that there is a road user of its own
 
     def take(self, at: np.ndarray) -> Found:
         """The detections at these indices."""
-        return Found(self.box.take(at, axis=1), self.place.take(at, axis=1), self.score.take(at), self.label.take(at))
+        one = self.score.take(at), self.label.take(at), self.proof.take(at)
+        return Found(self.box.take(at, axis=1), self.place.take(at, axis=1), *one)
 
 
 def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
-    """Indices of the tracks and of the detections that belong together. Takes the score of redundant detections."""
+    """Indices of the tracks and of the detections that belong together. Takes the score of redundant detections,
+    and what parts of others would prove."""
     n = table.shape[1]
     buffer = np.minimum(settings.buffer_sigmas * np.sqrt(table[PLACE_VARIANCE]), settings.buffer_limit * table[HEIGHT])
     reach = table[SIDES] / 2 + buffer
@@ -51,13 +54,14 @@ def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
     # the same pass.
     i, j = near_pairs(np.concatenate([grown + buffer, found.box], axis=1), found.box)
     own = int(i.searchsorted(n))
-    spare = redundant(
+    spare, parts = redundant(
         (i[own:] - n, j[own:]), found.box, found.label, found.score, settings.confident_score, settings.double_iou
     )
     i, j = i[:own], j[:own]
     worth = likeness(grown.take(i, axis=1), found.box.take(j, axis=1) + buffer.take(i), settings.shape) - settings.gate
     if settings.class_aware:
         worth -= flicker_cost(table[LABEL].astype(np.intp).take(i), found.label.take(j))
+    found.proof[parts] = 0.0
     if len(spare):
         found.score[spare] = 0.0
         worth[found.score.take(j) == 0] = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.courses import LABEL, VX, VY, Courses
+from stream.courses import FIRST_S, LABEL, VX, VY, Courses
 from stream.messages import LABELS, Crossing
 
 
@@ -22,6 +22,7 @@ class Passing(msgspec.Struct, frozen=True):
     label: int
     box: tuple[float, float, float, float]  # xyxy at that moment, px
     velocity: tuple[float, float]  # px/s
+    known_s: float  # for how long the track had been followed
 
     def crossing(self, camera: str, line: str) -> Crossing:
         """The event that is counted."""
@@ -53,4 +54,5 @@ def passing_of(courses: Courses, row: int, line: int, sign: int, at: Moment) -> 
     vx, vy, label = courses.row[[VX, VY, LABEL], row].tolist()
     box = courses.box(row, at.x, at.y)
     track_id = int(courses.track_id[course])
-    return Passing(line, track_id, sign, int(at.seq), at.pts_s, at.x, at.y, int(label), box, (vx, vy))
+    known_s = max(0.0, at.pts_s - float(courses.first[FIRST_S, course]))
+    return Passing(line, track_id, sign, int(at.seq), at.pts_s, at.x, at.y, int(label), box, (vx, vy), known_s)

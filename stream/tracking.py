@@ -139,7 +139,8 @@ class Tracker:
             xyxy, score, label = xyxy.compress(strong, axis=1), score.compress(strong), label.compress(strong)
         low, high = xyxy[:2], xyxy[2:]
         sides = high - low
-        return Found(np.concatenate([-low, high]), np.concatenate([low + sides / 2, sides]), score, label)
+        box, place = np.concatenate([-low, high]), np.concatenate([low + sides / 2, sides])
+        return Found(box, place, score, label, score * (score >= s.confident_score))
 
     def _observe(self, i: np.ndarray, found: Found, pts_s: float) -> None:
         """Update the tracks i with their detections."""
@@ -162,7 +163,7 @@ class Tracker:
         votes[found.label, np.arange(len(i))] += found.score
         rows[LABEL] = votes.argmax(axis=0)
         rows[SCORE], rows[MISSES] = found.score, 0
-        rows[EVIDENCE] += found.score * (found.score >= s.confident_score)
+        rows[EVIDENCE] += found.proof
         rows[HITS] += 1
         self._judge(rows, pts_s)
         t[:, i] = rows
@@ -204,7 +205,7 @@ class Tracker:
         rows = np.zeros((ROWS, n))
         rows[MEAN], rows[COV], rows[SEEN_BOX] = mean.reshape(8, n), cov.reshape(6, n), found.place
         rows[VOTES][found.label, np.arange(n)] = found.score
-        rows[SCORE] = rows[EVIDENCE] = found.score
+        rows[SCORE], rows[EVIDENCE] = found.score, found.proof
         rows[HITS], rows[LABEL] = 1, found.label
         self._judge(rows, pts_s)
         self._table = np.concatenate([self._table, rows], axis=1)

@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.courses import COLUMNS, CONFIRMED, LABEL, SEEN_S, SEEN_SEQ, Courses, H, Remembered, W, X, Y, join
+from stream.courses import COLUMNS, CONFIRMED, FIRSTS, LABEL, SEEN_S, SEEN_SEQ, Courses, H, Remembered, W, X, Y, join
 from stream.doubles import are_doubles
 from stream.messages import LABELS, Frame, Tracks, Visit
 from stream.passing import Moment
@@ -50,7 +50,7 @@ class _Memory(msgspec.Struct, frozen=True, array_like=True):
 
     track_id: bytes  # i64 (N,)
     row: bytes  # f64 (COLUMNS, N)
-    first: bytes  # f64 (4, N)
+    first: bytes  # f64 (FIRSTS, N)
     now_s: float
     stays: tuple[Stay, ...]
 
@@ -104,7 +104,7 @@ class ZoneCounter:
         """
         memory = msgspec.msgpack.decode(state, type=_Memory)
         track_id = np.frombuffer(memory.track_id, np.int64)
-        row, first = (np.frombuffer(text).reshape(k, -1) for text, k in ((memory.row, COLUMNS), (memory.first, 4)))
+        row, first = (np.frombuffer(text).reshape(k, -1) for text, k in ((memory.row, COLUMNS), (memory.first, FIRSTS)))
         self._before = Remembered(track_id, row, first, memory.now_s)
         self._stays = {(stay.zone, stay.track_id): stay for stay in memory.stays}
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,6 +168,35 @@ def test_counts_once_when_the_id_switches_at_the_line(broken_at: int) -> None:
 def test_counts_once_when_two_tracks_lie_on_one_vehicle() -> None:
     labels = {1: "car", 2: "truck"}
     assert len(count({1: down(300, 100, 300, 5), 2: down(303, 98, 300, 5)}, labels=labels)) == 1
+
+
+def grown(frame: Frame, width: float, height: float, foot: tuple[float, float]) -> tuple[Frame, Tracks]:
+    """One track of this box size with its ground point there."""
+    one = tracks({1: foot}, {1: (0.0, 300.0)})
+    x, y = foot
+    xyxy = np.array([[x - width / 2, y - height, x + width / 2, y]], np.float32)
+    return frame, msgspec.structs.replace(one, xyxy=xyxy)
+
+
+def test_counts_when_the_box_of_a_bus_grows_as_fast_as_it_comes() -> None:
+    """A regression: it had never gone the size of its box of that moment, and was taken for a standing thing."""
+    counter = Counter(Scene("cam", 640, 480, (ACROSS,)), CountingSettings())
+    found = []
+    for k in range(30):
+        frame = Frame("cam", 0, k, k / 25, 0, 640, 480)
+        found += counter.update(*grown(frame, 100 + 9 * k, 110 + 9 * k, (300, 150 + 7 * k)))
+    assert [crossing.direction for crossing in found] == ["in"]
+
+
+def test_counts_two_when_a_car_passes_within_the_box_of_a_bus() -> None:
+    """A regression: of two tracks that had been apart before, the one inside was taken for a part of the other."""
+    counter, found = Counter(Scene("cam", 640, 480, (ACROSS,)), CountingSettings()), []
+    for k in range(60):
+        y, x = 40 + 4.0 * k, 560 - 4.5 * k
+        both = tracks({1: (300, y), 2: (x, y)}, {1: (0, 100), 2: (-112, 100)})
+        xyxy = np.array([[220, y - 140, 380, y], [x - 25, y - 40, x + 25, y]], np.float32)
+        found += counter.update(Frame("cam", 0, k, k / 25, 0, 640, 480), msgspec.structs.replace(both, xyxy=xyxy))
+    assert len(found) == 2
 
 
 def test_counts_once_when_a_rider_is_tracked_beside_the_machine() -> None:

@@ -122,6 +122,23 @@ def test_lost_track_takes_no_second_box_when_another_vehicle_passes() -> None:
         assert tracks.observed.sum() == 1
 
 
+def test_no_confirmed_track_when_a_cab_is_boxed_within_its_truck() -> None:
+    """A regression: the cab was born while the truck went unseen for a moment, and crossed the line beside it."""
+    tracker = Tracker(TrackerSettings())
+    for k in range(20):
+        truck, cab = ((50 + 5 * k, 100, 120, 80), TRUCK, 0.8), ((20 + 5 * k, 100, 50, 60), CAR, 0.7)
+        tracks = tracker.update(detections(cab) if k in (5, 6) else detections(truck, cab), k / 25)
+    assert [LABELS[label] for label in tracks.label[tracks.confirmed]] == ["truck"]
+
+
+def test_two_tracks_when_a_car_passes_in_front_of_a_truck() -> None:
+    tracker = Tracker(TrackerSettings())
+    for k in range(40):
+        truck, small = ((300, 100, 160, 100), TRUCK, 0.8), ((60 + 8 * k, 120, 50, 40), CAR, 0.8)
+        tracks = tracker.update(detections(truck, small), k / 25)
+    assert tracks.confirmed.tolist() == [True, True]
+
+
 def test_one_track_when_a_rider_sits_on_a_motorcycle() -> None:
     tracker = Tracker(TrackerSettings())
     for k in range(10):
