@@ -44,7 +44,7 @@ class Slit:
         self._columns = np.zeros((PERIOD_S * COLUMNS_A_S, len(self._under)), np.uint8)
         self._seen = np.zeros(PERIOD_S * COLUMNS_A_S, bool)
         self._last = -1
-        self._marks: list[tuple[Crossing, Line]] = []  # and where its line was seen then
+        self._marks: dict[str, tuple[Crossing, Line]] = {}  # by key; and where its line was seen then
 
     def follow(self, line: Line) -> None:
         """The camera was moved: from now on the line is seen here."""
@@ -61,7 +61,7 @@ class Slit:
 
     def mark(self, crossing: Crossing) -> None:
         """Show a crossing of this line in this quarter of an hour."""
-        self._marks.append((crossing, self._seen_as))
+        self._marks[crossing.key] = crossing, self._seen_as
 
     def picture(self) -> np.ndarray:
         """The strip with its marks: BGR u8."""
@@ -75,7 +75,7 @@ class Slit:
             top = HEAD_PX + k * (height + GAP_PX)
             sheet[top : top + height, GUTTER_PX:] = row
             _draw_times(sheet, top + height, self.start_s + k * ROW_S)
-        for crossing, line in tuple(self._marks):
+        for crossing, line in tuple(self._marks.values()):
             _draw_mark(sheet, *place_of(crossing, line, self.start_s, height), crossing)
         self._draw_head(sheet)
         return sheet
@@ -101,7 +101,7 @@ class Slit:
             cv2.putText(sheet, name, (x + 8, 16), FONT, 0.42, INK, 1, cv2.LINE_AA)
             x += 50
         for label, rgb in zip(LABELS, CLASS_RGB, strict=True):
-            if any(crossing.label == label for crossing, _ in self._marks):
+            if any(crossing.label == label for crossing, _ in tuple(self._marks.values())):
                 cv2.putText(sheet, label, (x, 16), FONT, 0.42, rgb[::-1], 1, cv2.LINE_AA)
                 x += 14 + cv2.getTextSize(label, FONT, 0.42, 1)[0][0]
 
