@@ -118,19 +118,23 @@ class ZoneCounter:
         touched[courses.start] = (depth > 0)[courses.start]
         ended = np.zeros(len(courses), bool)
         ended[courses.ended()] = True
+        frames, depths, margins, touches = (a.tolist() for a in (courses.frame, depth, margin, touched))
         events = []  # in order of time, since a visitor may be the double of one who is inside already
         for course in self._busy(zone, courses, touched, depth - margin, ended):
             rows = range(int(courses.start[course]), int(courses.stop[course]))
-            events += [(int(courses.frame[row]), True, course, row) for row in rows if courses.frame[row] >= 0]
+            events += [(frames[row], True, course, row) for row in rows if frames[row] >= 0]
             if ended[course]:
-                events.append((int(courses.frame[rows[-1]]) + 1, False, course, rows[-1]))
+                events.append((frames[rows[-1]] + 1, False, course, rows[-1]))
+        ids = courses.track_id.tolist()
         for frame, seen, course, row in sorted(events):
-            key, visit = (zone, int(courses.track_id[course])), None
-            if not seen and key in self._stays:
+            key, visit = (zone, ids[course]), None
+            stay = self._stays.get(key)
+            if stay is None and not (seen and touches[row]):
+                continue  # far outside
+            if not seen:
                 visit = self._end(self._stays.pop(key), courses, row, "lost")
-            elif seen and (touched[row] or key in self._stays):
-                at = (float(depth[row]), float(margin[row]), bool(touched[row]))
-                visit = self._step(key, courses, row, at)
+            elif stay is None or not stay.told or stay.left is not None or depths[row] <= margins[row]:
+                visit = self._step(key, courses, row, (depths[row], margins[row], touches[row]))
             if visit is not None:
                 yield frame, visit
 
