@@ -33,8 +33,9 @@ PICTURES = 3 * FRAMES
 DETECTOR = "SteadyBlobDetector"
 LEAVE_S = 3.0  # for the workers of a supervisor that was killed
 
-APART = [["decode"], ["detect"], ["track"], ["record"]]
-TOGETHER = [["decode", "detect", "track", "record"]]
+APART = {"workers": [["decode"], ["detect"], ["track"], ["record"]]}
+TOGETHER = {"workers": [["decode", "detect", "track", "record"]]}
+TCP = {"mode": "tcp"}
 
 
 def road(path: Path) -> Path:
@@ -94,22 +95,23 @@ def check_alike(folder: Path, undisturbed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "after", "workers"),
+    ("stage", "after", "place"),
     [
-        ("decode", 1, None),
-        ("decode", 100, None),
-        ("detect", 60, None),
-        ("track", 60, None),
+        ("decode", 1, {}),
+        ("decode", 100, {}),
+        ("detect", 60, {}),
+        ("track", 60, {}),
+        ("detect", 100, TCP),
         ("track", 100, APART),
         ("record", 60, APART),
         ("decode", 60, TOGETHER),
     ],
 )
 def test_results_are_those_of_an_undisturbed_run_when_a_worker_is_killed(
-    stage: str, after: int, workers: Any, undisturbed: Path, tmp_path: Path
+    stage: str, after: int, place: dict[str, Any], undisturbed: Path, tmp_path: Path
 ) -> None:
-    place = {"placement": {"workers": workers}} if workers else {}
-    report = run_and(once(stage, after), configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, **place))
+    raw = configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, placement=place)
+    report = run_and(once(stage, after), raw)
     assert report.exit_code == 0, report.outcome.error
     (recovery,) = report.outcome.recoveries
     assert "SIGKILL" in recovery.reason
