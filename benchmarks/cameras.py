@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def run_cost(ports: list[int], folder: Path, seconds: float) -> tuple[float, flo
     command = [sys.executable, "-m", "stream.cli", "run", str(config)]
     process = psutil.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL)
     address = folder / "out" / "health.url"
-    while not address.exists() and process.poll() is None:
+    while not delivers(address):
+        if process.poll() is not None:
+            raise SystemExit(f"the run ended with {process.returncode}")
         time.sleep(0.2)
     time.sleep(SETTLE_S)
     before_s, started_s, before = cpu_s(process), time.monotonic(), frames(address)
@@ -66,9 +69,17 @@ def run_cost(ports: list[int], folder: Path, seconds: float) -> tuple[float, flo
     return spent_s / lasted_s, counted / lasted_s / len(ports)
 
 
-def frames(address: Path) -> float:
-    import urllib.request
+def delivers(address: Path) -> bool:
+    """Whether every camera gives pictures."""
+    try:
+        with urllib.request.urlopen(f"{address.read_text().strip()}/healthz", timeout=5) as answer:  # noqa: S310
+            return answer.status == 200
+    except OSError:  # 503, too
+        return False
 
+
+def frames(address: Path) -> float:
+    """That were counted on so far."""
     with urllib.request.urlopen(f"{address.read_text().strip()}/metrics", timeout=5) as answer:  # noqa: S310
         lines = answer.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("roadtally_frames_total"))
