@@ -19,11 +19,18 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 
 
+def zoned(clip: Path, out: Path, place: dict[str, Any]) -> dict[str, Any]:
+    """With a zone around the line."""
+    raw = configure([clip], out, placement=place)
+    raw["cameras"][0]["zones"] = {"Z": [0.1, 0.35, 0.9, 0.35, 0.9, 0.65, 0.1, 0.65]}
+    return raw
+
+
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("oracle")
     clip = blob_clip(folder / "road.mp4")
-    report = run(configure([clip], folder / "out", placement={"mode": "inline"}))
+    report = run(zoned(clip, folder / "out", {"mode": "inline"}))
     assert report.exit_code == 0
     return clip, folder / "out"
 
@@ -31,6 +38,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_crossings_are_right_when_run_inline(oracle: tuple[Path, Path]) -> None:
     assert sorted(row["direction"] for row in rows(oracle[1])) == ["in", "in", "out"]
     assert {row["class"] for row in rows(oracle[1])} == {"car"}
+    assert (oracle[1] / "visits.csv").read_text().count(",edge,") >= 3
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
@@ -38,9 +46,10 @@ def test_crossings_are_identical_when_run_as_workers(
     place: dict[str, Any], oracle: tuple[Path, Path], tmp_path: Path
 ) -> None:
     clip, expected = oracle
-    report = run(configure([clip], tmp_path, placement=place))
+    report = run(zoned(clip, tmp_path, place))
     assert report.exit_code == 0, report.outcome.error
     assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
+    assert (tmp_path / "visits.csv").read_bytes() == (expected / "visits.csv").read_bytes()
     assert (tmp_path / "tracks.txt").read_bytes() == (expected / "tracks.txt").read_bytes()
     assert picture_times_s(tmp_path / "annotated.mp4") == picture_times_s(expected / "annotated.mp4")
     (balance,) = report.summary.balances
