@@ -106,21 +106,14 @@ class CameraConfig(Settings):
     def _source_without_password(self, source: str) -> str:
         return masked(source)
 
-    @field_validator("zones")
-    @classmethod
-    def _whole_corners(cls, zones: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
-        for name, values in zones.items():
+    @model_validator(mode="after")
+    def _drawn_whole(self) -> CameraConfig:
+        for name, values in self.zones.items():
             if len(values) < 6 or len(values) % 2:
                 raise ValueError(f"zone {name}: expected x, y of 3 corners or more, got {len(values)} values")
-        return zones
-
-    @model_validator(mode="after")
-    def _movements_between_lines(self) -> CameraConfig:
-        if isinstance(self.movements, dict):
-            for name, ends in self.movements.items():
-                unknown = [line for line in ends if line not in self.lines]
-                if unknown:
-                    raise ValueError(f"movement {name}: there is no line {unknown[0]!r}")
+        for name, ends in self.movements.items() if isinstance(self.movements, dict) else ():
+            if unknown := [line for line in ends if line not in self.lines]:
+                raise ValueError(f"movement {name}: there is no line {unknown[0]!r}")
         return self
 
     @field_validator("name")

@@ -82,6 +82,13 @@ ONE_PROBLEM = [
     (camera(lines={"A": "1,2,3,4"}), "cameras.0.lines.A: expected a list, got '1,2,3,4'"),
     (camera(lines=[1, 2, 3, 4]), "cameras.0.lines: expected keys with values (key: value), got [1, 2, 3, 4]"),
     (camera(lines={1: [1, 2, 3, 4]}), "cameras.0.lines.1: expected text as key; put it in quotes, got [1, 2, 3, 4]"),
+    (camera(zones={"Z": [0, 0, 1, 1]}), "cameras.0: zone Z: expected x, y of 3 corners or more, got 4 values"),
+    (camera(zones={"Z": [0, 0, 1, 0, 1, 1, 0]}), "cameras.0: zone Z: expected x, y of 3 corners or more, got 7 values"),
+    (camera(movements={"left": ["A", "B"]}), "cameras.0: movement left: there is no line 'A'"),
+    (
+        camera(movements="all"),
+        "cameras.0.movements: expected 'auto' or 'none', or expected keys with values (key: value), got 'all'",
+    ),
     (camera(roi="half"), "cameras.0.roi: expected 'auto' or 'full', or expected a list, got 'half'"),
     # numbers and choices
     (road(detector={"score": 2}), "detector.score: expected 1.0 or less, got 2"),
