@@ -12,6 +12,7 @@ from stream.passing import Passing
 from stream.sides import Crossed
 
 RECENT_S = 5.0  # crossings are compared with those of so long ago
+STRAIGHT_S = 1.0  # nobody's way is known for longer than this from the speed on the line
 YOUNG_S = 1.0  # a track that lies in another may be a part of that vehicle unless it was followed for longer than this
 LINE, SIGN, TRACK_ID, PTS_S, LABEL, KNOWN_S = range(6)
 VELOCITY, BOX = slice(6, 8), slice(8, 12)
@@ -50,8 +51,11 @@ class Recent:
         ahead, back = (np.tile(wait_s * one[VELOCITY], (2, 1)) for one in (mine, other))
         same = self._one_user(mine, mine[BOX] + ahead, other, other[BOX])
         same |= self._one_user(other, other[BOX] - back, mine, mine[BOX])
+        same &= np.abs(wait_s) <= STRAIGHT_S
         rows, other_rows = (courses.at(one[TRACK_ID].astype(np.int64), frame[k]) for one in (mine, other))
         now, other_now = courses.boxes(rows), courses.boxes(other_rows)
+        for one in (mine, other):
+            one[KNOWN_S] += now_s[k] - one[PTS_S]
         doubles = self._one_user(mine, now, other, other_now) | self._one_user(other, other_now, mine, now)
         same |= doubles & (rows >= 0) & (other_rows >= 0)
         found: list[list[int]] = [[] for _ in range(n)]
