@@ -67,6 +67,7 @@ def show_report(report: Report, plan: Plan) -> None:
     show_complaints(summary.moving, scenes)
     _show_ledger(report)
     _show_gaps(report)
+    _show_recoveries(report)
     _show_latency(report, plan)
     frames = sum(balance.decoded for balance in summary.balances)
     busy_s = max(outcome.wall_s - outcome.open_s, 1e-9)
@@ -202,6 +203,12 @@ def _show_latency(report: Report, plan: Plan) -> None:
                 table.add_row(camera.name, to, *(f"{1000 * (figure or 0):.0f}" for figure in figures))
     if table.row_count:
         console.print(table)
+
+
+def _show_recoveries(report: Report) -> None:
+    for recovery in report.outcome.recoveries:
+        again = "" if recovery.recovery_s is None else f", and went on after {recovery.recovery_s:.1f} s"
+        console.print(f"[yellow]{recovery.reason}: it was started again{again}[/yellow]", highlight=False)
 
 
 def _show_gaps(report: Report) -> None:

@@ -104,16 +104,16 @@ def workers_of(pid: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the pids of workers are read from /proc")
 @pytest.mark.parametrize(("order", "stage"), [(0, "decode"), (1, "detect"), (2, "track+record")])
-def test_stage_is_named_when_it_is_killed(order: int, stage: str, tmp_path: Path) -> None:
-    clip = blob_clip(tmp_path / "road.mp4", frames=400)
+def test_run_goes_on_and_says_so_when_a_stage_is_killed(order: int, stage: str, tmp_path: Path) -> None:
+    clip = blob_clip(tmp_path / "road.mp4", frames=100)
     process = roadtally("run", str(clip), "--line", LINE, *SLOW, "--out", str(tmp_path / "out"))
     wait_for_video(tmp_path / "out", process)
     victims = workers_of(process.pid)
     os.kill(victims[order], signal.SIGKILL)
     code, text = finish(process)
-    assert code == 6, text
-    assert f"stage {stage}: was killed by SIGKILL" in text
-    assert picture_times_s(tmp_path / "out" / "annotated.mp4")
+    assert code == 0, text
+    assert f"stage {stage} was killed by SIGKILL: it was started again" in text
+    assert len(picture_times_s(tmp_path / "out" / "annotated.mp4")) == 100
     assert not any(Path(f"/proc/{pid}").exists() for pid in victims)
 
 

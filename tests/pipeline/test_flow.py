@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stream.recovery import MOST
 from tests.blobs import FRAMES, blob_clip
 from tests.pipeline.runs import configure, picture_times_s, rows, run
 
@@ -32,11 +33,12 @@ def test_skipped_frames_are_accounted_for_when_newest_wins(tmp_path: Path) -> No
     assert len(picture_times_s(tmp_path / "out" / "annotated.mp4")) == seen
 
 
-def test_stage_is_named_and_files_play_when_it_is_killed(tmp_path: Path) -> None:
+def test_stage_is_named_and_files_play_when_it_dies_again_and_again(tmp_path: Path) -> None:
     clip = blob_clip(tmp_path / "road.mp4")
     report = run(configure([clip], tmp_path / "out", "CrashingDetector"))
     assert report.exit_code == 6
-    assert "stage detect: was killed by SIGKILL" in str(report.outcome.error)
+    assert f"stage detect: was killed by SIGKILL; it was started again {MOST} times" in str(report.outcome.error)
+    assert len(report.outcome.recoveries) == MOST
     assert rows(tmp_path / "out") == []
     assert picture_times_s(tmp_path / "out" / "annotated.mp4")
     (balance,) = report.summary.balances

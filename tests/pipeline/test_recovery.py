@@ -22,7 +22,6 @@ from stream.folder import take_up
 from stream.launch import Report, launch, look, planned
 from stream.metrics import key
 from stream.outcome import Interrupts
-from stream.recovery import MOST
 from stream.sinks.events import STORE
 from stream.store import RESTART, RoadUser, Store
 from tests.blobs import FRAMES, blob_clip, blob_picture
@@ -120,14 +119,6 @@ def test_results_are_those_of_an_undisturbed_run_when_a_worker_is_killed(
     assert (balance.decoded, balance.detected, balance.in_flight) == (PICTURES, PICTURES, 0)
     with sqlite3.connect(tmp_path / STORE) as database:
         assert database.execute("SELECT COUNT(*) FROM notes WHERE kind = ?", (RESTART,)).fetchone() == (1,)
-
-
-def test_run_fails_and_names_the_stage_when_it_dies_again_and_again(tmp_path: Path) -> None:
-    raw = configure([road(tmp_path / "road.mp4")], tmp_path / "out", "CrashingDetector")
-    report = run(raw)
-    assert report.exit_code == 6
-    assert f"stage detect: was killed by SIGKILL; it was started again {MOST} times" in str(report.outcome.error)
-    assert len(report.outcome.recoveries) == MOST
 
 
 def test_counts_stay_apart_when_one_of_two_cameras_goes_back(undisturbed: Path, tmp_path: Path) -> None:
