@@ -55,7 +55,7 @@ def test_frozen_picture_is_unobserved_time_when_the_camera_repeats_itself(
     wait(process, stands(out, 200, "ok"))
     road.tell(f"switch {frozen}")
     wait(process, stands(out, 503, "frozen"))
-    assert stored(out, "SELECT COUNT(*) FROM notes WHERE kind = 'frozen'") == [(1,)]
+    wait(process, lambda: stored(out, "SELECT COUNT(*) FROM notes WHERE kind = 'frozen'") == [(1,)])
     road.tell(f"switch {units['h264']}")
     wait(process, stands(out, 200, "ok"))
     wait(process, lambda: bool(stored(out, "SELECT * FROM gaps WHERE to_s IS NOT NULL")))
