@@ -8,20 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from stream.store import Store
 from tests.live.camera import Camera
+from tests.pipeline.runs import workers_of
 from tests.live.test_run import ROOT, SECRET, crossings, interrupt, roadtally, stored, wait
 
 COUNTED_AFTER = "SELECT key FROM crossings c, gaps g WHERE g.to_s < c.pts_s"
-
-
-def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """In the order of the stages."""
-    children = psutil.Process(process.pid).children()
-    return sorted((c for c in children if "--multiprocessing-fork" in c.cmdline()), key=lambda c: c.pid)
 
 
 def check(out: Path, reason: str) -> None:
@@ -43,7 +37,7 @@ def check(out: Path, reason: str) -> None:
 def test_time_without_a_worker_is_a_gap_when_it_is_killed(stage: int, road: Camera, tmp_path: Path) -> None:
     process = roadtally(road.port, tmp_path)
     wait(process, lambda: crossings(tmp_path) > 0)
-    workers(process)[stage].kill()
+    os.kill(workers_of(process.pid)[stage], signal.SIGKILL)
     wait(process, lambda: bool(stored(tmp_path, COUNTED_AFTER)))
     code, text = interrupt(process)
     assert code == 130, text

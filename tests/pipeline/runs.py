@@ -42,6 +42,20 @@ def picture_times_s(path: Path) -> list[float]:
         return [float(picture.pts * picture.time_base) for picture in container.decode(video=0)]
 
 
+def workers_of(pid: int) -> list[int]:
+    """Pids of the workers of a run in the order in which they were started: decode, detect, track+record."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return sorted(c for c in children if b"resource_tracker" not in Path(f"/proc/{c}/cmdline").read_bytes())
+
+
+def has_left(pid: int) -> bool:
+    """Also a process that nobody has waited for yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def leftovers(pid: int) -> list[str]:
     """Shared memory and socket folders of the runs that a process has started."""
     folders = (Path("/dev/shm"), Path(tempfile.gettempdir()))

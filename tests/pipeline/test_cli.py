@@ -16,7 +16,7 @@ import pytest
 from stream.store import Store
 from tests.blobs import LINE, blob_clip
 from tests.build import make_sound
-from tests.pipeline.runs import leftovers, picture_times_s, rows
+from tests.pipeline.runs import leftovers, picture_times_s, rows, workers_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOBS = ("--weights", "tests.blobs:BlobDetector")
@@ -94,12 +94,6 @@ def test_run_ends_at_once_when_interrupted_twice(tmp_path: Path) -> None:
     assert code == 130, text
     assert time.monotonic() - started_s < 10
     assert picture_times_s(tmp_path / "out" / "annotated.mp4")
-
-
-def workers_of(pid: int) -> list[int]:
-    """Pids of the workers of a run in the order in which they were started: decode, detect, track+record."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return sorted(c for c in children if b"resource_tracker" not in Path(f"/proc/{c}/cmdline").read_bytes())
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the pids of workers are read from /proc")
