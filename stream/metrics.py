@@ -21,6 +21,7 @@ MEANING = {
     "roadtally_latency_seconds": "From the arrival of a picture to its event or its annotated frame, since the start.",
     "roadtally_notices_total": "Events of a camera by kind: see the notes of the run.",
     "roadtally_open_cpu_seconds": "Processor time that a worker took to open.",
+    "roadtally_operating_point": "1 for the point of the profile at which a camera is looked at, 0 for those before.",
     "roadtally_passed_over_total": "Pictures that were predicted, since a newer one waited for the detector.",
     "roadtally_passes_total": "Passes of the network.",
     "roadtally_position_seconds": "Time of the newest picture on the camera's clock.",

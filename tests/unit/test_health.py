@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 import urllib.error
@@ -19,7 +20,7 @@ from stream.cli import app
 from stream.errors import ConfigError
 from stream.health import Health, Watchdog, Watched
 from stream.health_server import ADDRESS, HealthServer
-from stream.metrics import Metrics, read_key
+from stream.metrics import MEANING, Metrics, read_key
 
 PATIENCE_S, OPEN_S = 5.0, 15.0
 
@@ -113,6 +114,12 @@ def test_figures_are_the_cameras_own_when_there_are_several() -> None:
     assert (north.crossings, south.crossings) == ({"car": 3}, {"car": 4})
     assert south.skipped == {"window full": 4} and south.latency_s == {"event": {"p95": 0.04}}
     assert south.operating_point == "nano-4"
+
+
+def test_every_metric_has_a_meaning_when_it_is_served() -> None:
+    root = Path(__file__).resolve().parents[2] / "stream"
+    named = {name for path in root.rglob("*.py") for name in re.findall(r"\broadtally_[a-z_]+", path.read_text())}
+    assert named - set(MEANING) == set()
 
 
 def test_key_is_read_back_when_it_has_labels() -> None:
