@@ -12,8 +12,8 @@ import pytest
 
 from stream.store import Store
 from tests.live.camera import Camera
-from tests.pipeline.runs import workers_of
 from tests.live.test_run import ROOT, SECRET, crossings, interrupt, roadtally, stored, wait
+from tests.pipeline.runs import workers_of
 
 COUNTED_AFTER = "SELECT key FROM crossings c, gaps g WHERE g.to_s < c.pts_s"
 
