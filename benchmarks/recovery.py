@@ -110,9 +110,11 @@ def kill_worker(options: list[str], out: Path, after_s: float, chance: random.Ra
     killed_utc = time.time()
     run.end()
     recoveries = json.loads((out / "run.json").read_text())["recoveries"]
-    if not recoveries or recoveries[0]["recovery_s"] is None:
+    if not recoveries:  # it had done its work already
         return None
     first = recoveries[0]
+    if first["recovery_s"] is None:
+        raise SystemExit(f"{first['worker']}: no picture was recorded after it was killed")
     return first["worker"], first["died_utc"] + first["recovery_s"] - killed_utc
 
 
