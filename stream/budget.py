@@ -4,8 +4,9 @@ An operating point is a size of the network's input and how many pictures share 
 each costs and how well it counts; those that no other beats in both are the front (Huang et al., CVPR 2017). The
 controller predicts the load of the device from the rates of pictures and the cost of the points, corrected by what is
 measured, and moves along the front: down at once when results are late or the load cannot be carried, as far as needed;
-up one step at a time, when the load would fit with room to spare. A step up that failed is not tried again for twice as
-long as before, sooner where the load has become clearly smaller: so it cannot oscillate, whatever the profile says.
+up one step at a time, when the load at the highest rate of late would fit with room to spare. A step up that failed is
+not tried again for twice as long as before, sooner where the load has become clearly smaller: so it cannot oscillate,
+whatever the profile says.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ INNOCENT = 0.35  # at a smaller load the device is not what makes results late
 HOLD_S, MOST_HOLD_S = 4.0, 600.0  # before a step up; doubled each time one fails
 TRIAL_S = 20.0  # a step up that lasts so long did not fail
 EASIER, SOONER = 0.75, 4.0  # at such a share of the load at which a step up failed, it is tried so many times sooner
+
+
+Rates = Mapping[str, float]
+"""Camera -> pictures a second that want a look."""
 
 
 class OperatingPoint(msgspec.Struct, frozen=True):
@@ -109,13 +114,14 @@ class Controller:
         self._service.add(input_, ms)
 
     def arrived(self, camera: str, now_s: float, delay_s: float) -> None:
-        """A result came, so late. What was under way when the point was changed is not held against the new one."""
-        if now_s - delay_s >= self._moved_s:
+        """A result came, so late. What was under way when the point was changed, and what waited for it, is not held
+        against the new one."""
+        if now_s - delay_s >= self._moved_s + SETTLE_S / 2:
             self._delays[camera].add(now_s, delay_s)
 
     def load(self, now_s: float) -> float:
         """Share of its time that the device needs, as predicted from what was measured."""
-        return self._load(self._at, now_s)
+        return self._load(self._at, self._now(now_s))
 
     def decide(self, now_s: float) -> list[Move]:
         """Where to go from here; most times nowhere."""
@@ -129,6 +135,9 @@ class Controller:
             return self._lower(now_s, load, late) if now_s - self._moved_s >= SETTLE_S else []
         return self._raise(now_s, load)
 
+    def _now(self, now_s: float) -> dict[str, float]:
+        return {camera: rate.value(now_s) for camera, rate in self._rates.items()}
+
     def _late(self, now_s: float, load: float) -> str:
         """Which camera's results come too late, in words; empty where none, or where the device is not to blame."""
         for camera, budget in self._budgets.items():
@@ -140,9 +149,10 @@ class Controller:
         return ""
 
     def _lower(self, now_s: float, load: float, late: str) -> list[Move]:
-        at = self._plan(now_s, DOWN_TO)
+        rates = self._now(now_s)
+        at = self._plan(rates, DOWN_TO)
         if not any(at[camera] > self._at[camera] for camera in at):
-            at = self._step_down(dict(self._at), now_s)
+            at = self._step_down(dict(self._at), rates)
         at = {camera: max(at[camera], self._at[camera]) for camera in at}
         if at == self._at:
             return []
@@ -154,14 +164,15 @@ class Controller:
 
     def _raise(self, now_s: float, load: float) -> list[Move]:
         calm_s = now_s - max(self._calm_s, self._moved_s)
-        wanted = self._plan(now_s, UP_TO)
+        rates = {camera: rate.peak(now_s) for camera, rate in self._rates.items()}
+        wanted = self._plan(rates, UP_TO)
         better = [camera for camera in wanted if wanted[camera] < self._at[camera] and self._has_room(camera, now_s)]
         if not better:
             return []
         gain = {camera: self._gain(camera, self._at[camera] - 1, self._at[camera]) for camera in better}
         camera = max(better, key=lambda camera: gain[camera])
         at = self._at | {camera: self._at[camera] - 1}
-        expected = self._load(at, now_s)
+        expected = self._load(at, rates)
         easier = expected <= EASIER * self._failed_load
         if expected > UP_TO or calm_s < (max(HOLD_S, self._hold_s / SOONER) if easier else self._hold_s):
             return []
@@ -184,22 +195,22 @@ class Controller:
         budget, p95_s = self._budgets[camera], self._delays[camera].p95_s(now_s, LEAST_DELAYS)
         return budget is not None and (p95_s is None or p95_s <= ROOM * budget.latency_p95_s)
 
-    def _plan(self, now_s: float, limit: float) -> dict[str, int]:
+    def _plan(self, rates: Rates, limit: float) -> dict[str, int]:
         """The most accurate points whose load stays below the limit, or the cheapest ones."""
         at = {camera: 0 if self._budgets[camera] else self._at[camera] for camera in self._at}
-        while self._load(at, now_s) > limit:
-            lower = self._step_down(at, now_s)
+        while self._load(at, rates) > limit:
+            lower = self._step_down(at, rates)
             if lower == at:
                 break
             at = lower
         return at
 
-    def _step_down(self, at: dict[str, int], now_s: float) -> dict[str, int]:
+    def _step_down(self, at: dict[str, int], rates: Rates) -> dict[str, int]:
         """One camera one step lower: where least accuracy is lost for the load that is saved."""
         able = [c for c, i in at.items() if self._budgets[c] is not None and i + 1 < len(self._points)]
         if not able:
             return at
-        spared = {c: max(1e-9, self._need(c, at[c], now_s) - self._need(c, at[c] + 1, now_s)) for c in able}
+        spared = {c: max(1e-9, self._need(c, at[c], rates) - self._need(c, at[c] + 1, rates)) for c in able}
         camera = min(able, key=lambda c: self._gain(c, at[c], at[c] + 1) / spared[c])
         return at | {camera: at[camera] + 1}
 
@@ -207,12 +218,12 @@ class Controller:
         budget = self._budgets[camera]
         return (self._points[worse].error - self._points[better].error) * (budget.weight if budget else 1.0)
 
-    def _load(self, at: Mapping[str, int], now_s: float) -> float:
-        return sum(self._need(camera, index, now_s) for camera, index in at.items())
+    def _load(self, at: Mapping[str, int], rates: Rates) -> float:
+        return sum(self._need(camera, index, rates) for camera, index in at.items())
 
-    def _need(self, camera: str, index: int, now_s: float) -> float:
+    def _need(self, camera: str, index: int, rates: Rates) -> float:
         """Share of the device that a camera needs at a point."""
-        point, budget, rate = self._points[index], self._budgets[camera], self._rates[camera].value(now_s)
+        point, budget, rate = self._points[index], self._budgets[camera], rates[camera]
         if budget is not None and budget.fps:
             rate = min(rate, budget.fps)
         return rate / point.every * self._service.ms(point.input) / 1000

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 FAST_S, SLOW_S = 1.0, 5.0  # a rate is the larger of two means: bursts count at once, and are forgotten slowly
+PEAK_S = 30.0  # a peak is forgotten so slowly: behind a motion gate pictures come in bursts
 DRIFT_S, OWN_S = 1.5, 15.0  # of busy time: how soon the machine's, and an input's own, difference is believed
 
 
@@ -18,9 +19,10 @@ class Rate:
     def __init__(self, now_s: float) -> None:
         self._begun_s = self._seen_s = now_s
         self._means = [0.0, 0.0]
+        self._peak = 0.0
 
     def add(self, now_s: float) -> None:
-        self._fade(now_s)
+        self._peak = self.peak(now_s)
         self._means = [mean + 1 / memory_s for mean, memory_s in zip(self._means, (FAST_S, SLOW_S), strict=True)]
 
     def value(self, now_s: float) -> float:
@@ -32,10 +34,15 @@ class Rate:
         pairs = zip(self._means, (FAST_S, SLOW_S), strict=True)
         return max(mean / -math.expm1(-age_s / memory_s) for mean, memory_s in pairs)
 
+    def peak(self, now_s: float) -> float:
+        """The highest that it was of late."""
+        return max(self.value(now_s), self._peak)
+
     def _fade(self, now_s: float) -> None:
         dt_s, self._seen_s = now_s - self._seen_s, now_s
         pairs = zip(self._means, (FAST_S, SLOW_S), strict=True)
         self._means = [mean * math.exp(-dt_s / memory_s) for mean, memory_s in pairs]
+        self._peak *= math.exp(-dt_s / PEAK_S)
 
 
 class Service:
