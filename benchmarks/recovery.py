@@ -154,7 +154,7 @@ def disturb(given: argparse.Namespace, options: list[str], folder: Path) -> Tall
     tally, chance = Tally(), random.Random(given.seed)
     kill = kill_supervisor if given.supervisor else kill_worker
     while sum(tally.stages.values()) < given.kills:
-        after_s = chance.uniform(0, lasts_s)
+        after_s = chance.uniform(0, 0.8 * lasts_s)  # the rest is over before the first checkpoint, and closing files
         done = kill(options, folder / "out", after_s, chance)
         if done is None:
             tally.missed += 1
