@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from timing import machine, markdown
 
-from stream.alignment import moved
-from stream.steadiness import Steadiness
+from stream.sight.alignment import moved
+from stream.sight.steadiness import Steadiness
 
 LEAST_S, AFTER_S = 8, 20  # before the move, and after it
 

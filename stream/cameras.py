@@ -9,10 +9,10 @@ import numpy as np
 
 from stream.budget import Budget
 from stream.config import CameraConfig, Config, Recording
+from stream.counting.lines import check_line
+from stream.counting.polygon import check_zone
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
-from stream.lines import check_line
-from stream.polygon import check_zone
 from stream.region import region_of
 from stream.scene import Line, Movement, Scene, Zone
 from stream.sources import comes_in_bursts, is_live, masked

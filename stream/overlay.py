@@ -12,7 +12,7 @@ from stream.colours import CLASS_RGB
 from stream.drawing import BLACK, WHITE, Canvas, Colour
 from stream.messages import LABELS, Counted, Crossing, Gap, Tracks, Visit
 from stream.scene import Line, Scene
-from stream.view import View, moved_scene
+from stream.sight.view import View, moved_scene
 
 TRAIL_S = 2.0  # a trail shows where a track was in these last seconds
 TRAIL_STEP = 0.01  # of the picture's height: points nearer than this are merged; a standing car is one, not fifty

@@ -19,19 +19,19 @@ from av.video.frame import VideoFrame
 from stream.cameras import plan_camera
 from stream.config import CameraConfig, Config
 from stream.counting import Counter
+from stream.counting.zones import ZoneCounter
 from stream.errors import SourceError
 from stream.messages import Counted, EndOfStream, Gap
 from stream.overlay import Overlay
 from stream.replay import Lane
 from stream.settings import CountingSettings
+from stream.sight.view import moved_scene
 from stream.sinks import Sink, open_sink
 from stream.sinks.shelf import recordings_of
 from stream.sinks.video import VIDEO, AnnotatedVideo
 from stream.sources import is_live
 from stream.trajectories import read_trajectories
 from stream.video import Shaper, VideoReader, probe, shapes
-from stream.view import moved_scene
-from stream.zones import ZoneCounter
 
 NEAR = 0.45  # of the time between two pictures: a picture nearer than this to a counted frame is that frame's
 OF_PICTURES = ("background", "strips")

@@ -16,17 +16,17 @@ from stream.cameras import draw_scene
 from stream.config import Config
 from stream.config_file import parse
 from stream.counting import Counter
+from stream.counting.stretch import Stretch
+from stream.counting.zones import ZoneCounter
 from stream.errors import ConfigError, SourceError
 from stream.messages import Crossing, EndOfStream, Gap, Visit
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings
+from stream.sight.view import moved_scene
 from stream.sinks.events import STORE
 from stream.store import RoadUser, Store
-from stream.stretch import Stretch
 from stream.summary import Tally, turns_of
 from stream.trajectories import find_trajectories, picture_of, read_stretches, seen_of
-from stream.view import moved_scene
-from stream.zones import ZoneCounter
 
 
 class Lane(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.lines import LineSet, check_line
+from stream.counting.lines import LineSet, check_line
 from stream.prototypes import POINTS, lay, resample
 from stream.scene import Line, Scene
 

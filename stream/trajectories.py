@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from stream.counting.stretch import Stretch
 from stream.errors import SourceError
 from stream.messages import Counted, Duty, EndOfStream, Frame, Gap, Tracks
-from stream.stretch import Stretch
 
 TRAJECTORIES = "trajectories.arrow"
 DUTIES: tuple[Duty, ...] = get_args(Duty)

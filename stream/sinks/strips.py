@@ -13,8 +13,8 @@ from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, Crossing, EndOfStream, Gap, Told
 from stream.scene import Line, Scene
+from stream.sight.view import moved_scene
 from stream.strips import PERIOD_S, Slit, strip_name
-from stream.view import moved_scene
 
 STRIPS = "strips"
 # Rows are alike, so "up" compresses best, and it takes half the time of the default.

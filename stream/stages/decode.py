@@ -9,20 +9,20 @@ from collections import Counter, deque
 import msgspec
 
 from stream.cameras import CameraPlan
-from stream.freeze import Freeze
 from stream.gate import MotionGate
 from stream.messages import Checkpoint, Decoded, Duty, EndOfStream, Frame, Gap, Message, Notice, Restore, Told
 from stream.metrics import Metrics
 from stream.scene import Scene
-from stream.sight import Sight
+from stream.sight.freeze import Freeze
+from stream.sight.lookout import Sight
+from stream.sight.steadiness import Steadiness
+from stream.sight.view import ends_of
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
-from stream.steadiness import Steadiness
 from stream.store import RESTART
 from stream.transport.ring import Slot, SlotPool
 from stream.video import Feed, FileFeed, FollowFeed, LiveFeed, Patience, Picture, Reading, Shaper, choose_hardware
 from stream.video.live import RESTARTED
-from stream.view import ends_of
 
 WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 CHECKPOINT_S = 0.5  # between two checkpoints of a lane: how much is done again after a crash

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from stream.counting import Counter
+from stream.counting.zones import ZoneCounter
 from stream.messages import (
     Checkpoint,
     Counted,
@@ -26,10 +27,9 @@ from stream.messages import (
 from stream.metrics import Metrics
 from stream.scene import Scene
 from stream.settings import CountingSettings, TrackerSettings
+from stream.sight.view import moved_scene
 from stream.topology import WorkerPlan
 from stream.tracking import Tracker
-from stream.view import moved_scene
-from stream.zones import ZoneCounter
 
 Event = TypeVar("Event", Crossing, Visit)
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.counting import Counter
+from stream.counting.stretch import Stretch
 from stream.messages import LABELS, Crossing, Frame, Tracks
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings
-from stream.stretch import Stretch
 
 ACROSS = Line("A", 100, 200, 500, 200)  # drawn from left to right: downwards is `in`
 SIZE = 40.0

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.freeze import Freeze
+from stream.sight.freeze import Freeze
 from tests.blobs import blob_picture
 
 FPS, GOP, AFTER_S = 5, 10, 10.0

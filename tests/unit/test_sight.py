@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.alignment import moved
-from stream.freeze import Freeze
 from stream.messages import Clock, Gap, Notice, Told
 from stream.scene import Line, Scene, Zone
-from stream.sight import Sight
-from stream.steadiness import Moved
+from stream.sight.alignment import moved
+from stream.sight.freeze import Freeze
+from stream.sight.lookout import Sight
+from stream.sight.steadiness import Moved
+from stream.sight.view import moved_scene
 from stream.video import DayTime, Outage
-from stream.view import moved_scene
 
 SCENE = Scene("north", 640, 360, (Line("A", 100, 200, 500, 220), Line("edge", 560, 100, 600, 300)))
 PICTURE = np.full((36, 64), 90, np.uint8)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.alignment import align, alike, moved
-from stream.steadiness import Moved, Steadiness
+from stream.sight.alignment import align, alike, moved
+from stream.sight.steadiness import Moved, Steadiness
 
 CLIPS = Path(__file__).resolve().parents[2] / "../shared/clips"
 SIZE_WH = WIDTH, HEIGHT = 640, 360

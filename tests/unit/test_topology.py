@@ -61,7 +61,11 @@ def case(request: pytest.FixtureRequest) -> tuple[Plan, str, bool]:
     """Three cameras in every mode, grouping and number of detectors: the plan, its mode, whether it records video."""
     mode, grouping, video, detectors = request.param
     placement = {"mode": mode, "workers": grouping, "detectors": detectors}
-    return plan_of(("a", "b", "c"), placement=placement, output={"record": "annotated" if video else "none"}), mode, video
+    return (
+        plan_of(("a", "b", "c"), placement=placement, output={"record": "annotated" if video else "none"}),
+        mode,
+        video,
+    )
 
 
 def test_each_camera_passes_each_stage_once_when_its_edges_are_followed(case: tuple[Plan, str, bool]) -> None:

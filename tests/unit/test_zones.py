@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.counting.polygon import Polygon, check_zone
+from stream.counting.stretch import Stretch
+from stream.counting.zones import ZoneCounter
 from stream.messages import Visit
-from stream.polygon import Polygon, check_zone
 from stream.scene import Scene, Zone
 from stream.settings import CountingSettings
-from stream.stretch import Stretch
-from stream.zones import ZoneCounter
 from tests.unit.test_counting import Path, down, frames_of, stretch_of, wander
 
 SQUARE = Zone("Z", ((200.0, 150.0), (400.0, 150.0), (400.0, 250.0), (200.0, 250.0)))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from stream.alignment import moved
-from stream.lines import check_line
+from stream.counting.lines import check_line
 from stream.scene import Line, Scene, Zone
+from stream.sight.alignment import moved
 
 View = Sequence[float]
 """A homography row by row, from pixels of the picture that a scene was drawn on to pixels of the present one."""

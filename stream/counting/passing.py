@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.courses import FIRST_S, LABEL, VX, VY, Courses
+from stream.counting.courses import FIRST_S, LABEL, VX, VY, Courses
 from stream.messages import LABELS, Crossing
 
 

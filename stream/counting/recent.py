@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.courses import Courses
+from stream.counting.courses import Courses
+from stream.counting.passing import Passing
+from stream.counting.sides import Crossed
 from stream.doubles import are_doubles, are_parts
-from stream.passing import Passing
-from stream.sides import Crossed
 
 RECENT_S = 5.0  # crossings are compared with those of so long ago
 STRAIGHT_S = 1.0  # nobody's way is known for longer than this from the speed on the line

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.courses import (
+from stream.counting.courses import (
     CONFIRMED,
     FIRST_S,
     FIRST_SEQ,
@@ -21,8 +21,8 @@ from stream.courses import (
     X,
     Y,
 )
-from stream.passing import Moment, passing_of
-from stream.sides import BORN, LOST, Crossed, Sides, Stand
+from stream.counting.passing import Moment, passing_of
+from stream.counting.sides import BORN, LOST, Crossed, Sides, Stand
 
 
 def bridge_deaths(sides: Sides, courses: Courses, stand: Stand) -> list[Crossed]:

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from stream.courses import SEEN_S, SEEN_SEQ, Courses, H, W, X, Y
-from stream.lines import LineSet
-from stream.passing import Moment, Passing, passing_of
+from stream.counting.courses import SEEN_S, SEEN_SEQ, Courses, H, W, X, Y
+from stream.counting.lines import LineSet
+from stream.counting.passing import Moment, Passing, passing_of
 from stream.scene import Line
 from stream.settings import CountingSettings
 

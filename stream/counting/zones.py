@@ -18,14 +18,28 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.courses import COLUMNS, CONFIRMED, FIRSTS, LABEL, SEEN_S, SEEN_SEQ, Courses, H, Remembered, W, X, Y, join
+from stream.counting.courses import (
+    COLUMNS,
+    CONFIRMED,
+    FIRSTS,
+    LABEL,
+    SEEN_S,
+    SEEN_SEQ,
+    Courses,
+    H,
+    Remembered,
+    W,
+    X,
+    Y,
+    join,
+)
+from stream.counting.passing import Moment
+from stream.counting.polygon import Polygon
+from stream.counting.stretch import Stretch
 from stream.doubles import are_doubles
 from stream.messages import LABELS, Frame, Tracks, Visit
-from stream.passing import Moment
-from stream.polygon import Polygon
 from stream.scene import Scene
 from stream.settings import CountingSettings
-from stream.stretch import Stretch
 
 Left = Literal["edge", "lost", "unseen"]
 

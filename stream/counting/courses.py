@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.stretch import Stretch
+from stream.counting.stretch import Stretch
 
 # Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
 X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED = range(10)  # px, px/s, s; X and Y are of the anchor

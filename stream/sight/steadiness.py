@@ -6,7 +6,7 @@
 
 The present is a median, so passing traffic is not in it. The reference takes one grey level a look towards the present
 (the sigma-delta background of Manzanera and Richefeu 2004), so that it follows the day, and only while both agree.
-Where they no longer do, the two are aligned (stream/alignment.py): a change of light or a bus leaves the places that
+Where they no longer do, the two are aligned (alignment.py): a change of light or a bus leaves the places that
 are still seen where they were; a camera that was nudged moves all of them alike. A camera that sways finds no rest and
 is let be. Once in a while the present is aligned with the very first reference, which finds a creeping mount.
 """
@@ -21,8 +21,8 @@ import cv2
 import msgspec
 import numpy as np
 
-from stream.alignment import Fit, align, alike, corners, moved
 from stream.medians import median
+from stream.sight.alignment import Fit, align, alike, corners, moved
 
 SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of these
 STEP_S = 1.0  # between samples

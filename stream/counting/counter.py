@@ -12,15 +12,15 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.bridging import bridge_births, bridge_deaths, complete_all
-from stream.courses import COLUMNS, FIRSTS, Courses, Remembered, join
+from stream.counting.bridging import bridge_births, bridge_deaths, complete_all
+from stream.counting.courses import COLUMNS, FIRSTS, Courses, Remembered, join
+from stream.counting.passing import Passing
+from stream.counting.recent import Recent
+from stream.counting.sides import CLEARED, Crossed, Sides
+from stream.counting.stretch import Stretch
 from stream.messages import Crossing, Frame, Tracks
-from stream.passing import Passing
-from stream.recent import Recent
 from stream.scene import Scene
 from stream.settings import CountingSettings
-from stream.sides import CLEARED, Crossed, Sides
-from stream.stretch import Stretch
 
 
 class _Memory(msgspec.Struct, frozen=True, array_like=True):

@@ -11,12 +11,12 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.freeze import Freeze
 from stream.messages import Clock, Gap, Notice, Told
 from stream.scene import Scene
-from stream.steadiness import Moved, Steadiness
+from stream.sight.freeze import Freeze
+from stream.sight.steadiness import Moved, Steadiness
+from stream.sight.view import moved_scene
 from stream.video import DayTime, Outage
-from stream.view import moved_scene
 
 Cause = Literal["away", "stuck", "frozen", "lost"]
 MOVED = "the camera was moved"
