@@ -178,6 +178,7 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         os.sched_setaffinity(0, cores[:1])
+        (Path(folder) / "alone").mkdir()
         trials = [isolated_costs(given, lines, Path(folder) / "alone") for _ in range(given.repeats)]
         os.sched_setaffinity(0, cores)
         costs = {name: median(trial[name] for trial in trials) for name in trials[0]}

@@ -272,6 +272,13 @@ def _serve(control: ControlClient, context: zmq.Context, has_parent: HasParent) 
     return 0
 
 
+def _work_in_bursts() -> None:
+    """Where nobody waits for a single picture: a worker that wakes up does not interrupt another, so each does more at
+    a time while the caches hold its data (6 % more pictures a second on two cores)."""
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def _await(control: ControlClient, kind: type, timeout_s: float, has_parent: HasParent):  # type: ignore[no-untyped-def]
     """The word that must come next; None when told to leave instead. Raises StageError after the deadline."""
     deadline_s = time.monotonic() + timeout_s
