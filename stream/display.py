@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from stream.evaluation.counts import Score
 from stream.launch import Report
@@ -19,7 +18,7 @@ from stream.outcome import Watch
 from stream.scene import Scene
 from stream.store import RoadUser
 from stream.summary import complaints, suggestions
-from stream.tables import show_tally
+from stream.tables import new_table, show_tally
 from stream.topology import Plan
 
 LINE_EVERY_S = 5.0  # plain progress lines when not on a terminal
@@ -91,17 +90,13 @@ def show_complaints(users: Sequence[RoadUser], scenes: Sequence[Scene]) -> None:
 
 def show_plan(plan: Plan) -> None:
     """Workers, their endpoints and rings; what the network of each camera sees."""
-    table = Table(title="workers", title_justify="left")
-    for heading in ("worker", "stages", "cameras", "takes from", "sends to"):
-        table.add_column(heading)
+    table = new_table("workers", ("worker", "stages", "cameras", "takes from", "sends to"))
     for work in plan.workers:
         cameras = ", ".join(camera.name for camera in work.cameras)
         onward = ", ".join(sorted(set(work.outlets.values()))) or "files"
         table.add_row(work.name, " → ".join(work.stages), cameras, work.inlet or "its source", onward)
     console.print(table)
-    table = Table(title="cameras", title_justify="left")
-    for heading in ("camera", "picture", "network input", "sees", "lines and zones", "when full"):
-        table.add_column(heading)
+    table = new_table("cameras", ("camera", "picture", "network input", "sees", "lines and zones", "when full"))
     for camera in plan.cameras:
         height, width = camera.letterbox.input_hw
         table.add_row(
@@ -173,10 +168,7 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
 
 
 def _show_users(report: Report, plan: Plan) -> None:
-    table = Table(title="moving road users", title_justify="left")
-    table.add_column("camera")
-    for label in (*LABELS, "all"):
-        table.add_column(label, justify="right")
+    table = new_table("moving road users", ("camera",), (*LABELS, "all"))
     users = report.summary.moving_by_class()
     for camera in plan.cameras:
         counts = users.get(camera.name, Counter())
@@ -192,9 +184,7 @@ def _show_users(report: Report, plan: Plan) -> None:
 def _show_latency(report: Report, plan: Plan) -> None:
     """Of live cameras: seconds from the arrival of a picture."""
     values = report.outcome.values
-    table = Table(title="latency from the camera, ms", title_justify="left")
-    for heading in ("camera", "to", "p50", "p95", "max"):
-        table.add_column(heading, justify="right" if heading in ("p50", "p95", "max") else "left")
+    table = new_table("latency from the camera, ms", ("camera", "to"), ("p50", "p95", "max"))
     for camera in plan.cameras:
         for to in ("event", "video"):
             name = f'roadtally_latency_seconds{{camera="{camera.name}",to="{to}",figure="%s"}}'
@@ -220,9 +210,7 @@ def _show_gaps(report: Report) -> None:
 
 
 def _show_ledger(report: Report) -> None:
-    table = Table(title="every frame", title_justify="left")
-    for heading in ("camera", "decoded", "detected", "predicted", "quiet", "skipped", "lost"):
-        table.add_column(heading, justify="left" if heading == "camera" else "right")
+    table = new_table("every frame", ("camera",), ("decoded", "detected", "predicted", "quiet", "skipped", "lost"))
     for b in report.summary.balances:
         skipped = ", ".join(f"{n} {reason}" for reason, n in b.skipped.items()) or "0"
         row = (b.camera, b.decoded, b.detected, b.predicted, b.quiet, skipped, b.in_flight)
@@ -237,9 +225,8 @@ def _show_ledger(report: Report) -> None:
 
 def show_truth(score: Score) -> None:
     """Counted against true, and each difference."""
-    table = Table(title="counted against true", title_justify="left")
-    for heading in ("true", "counted right", "missed", "extra", "recall", "precision", "class right"):
-        table.add_column(heading, justify="right")
+    headings = ("true", "counted right", "missed", "extra", "recall", "precision", "class right")
+    table = new_table("counted against true", (), headings)
     numbers = (len(score.matched) + len(score.missed), len(score.matched), len(score.missed), len(score.extra))
     shares = (score.recall, score.precision, score.class_agreement)
     table.add_row(*(str(number) for number in numbers), *(f"{share:.1%}" for share in shares))

@@ -1,4 +1,4 @@
-"""What was counted, as tables in the terminal: crossings, turning movements, visits to zones."""
+"""Tables in the terminal, and those of what was counted: crossings, turning movements, visits to zones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from stream.scene import Scene
 from stream.summary import Tally
 
 
+def new_table(title: str, words: Sequence[str], numbers: Sequence[str] = ()) -> Table:
+    """A table without rows: columns of words to the left, then columns of numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for heading in words:
+        table.add_column(heading)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
 def show_tally(console: Console, tally: Tally, scenes: Sequence[Scene]) -> None:
     """A table of everything that the scenes ask for."""
     if any(scene.lines for scene in scenes):
@@ -25,7 +35,7 @@ def show_tally(console: Console, tally: Tally, scenes: Sequence[Scene]) -> None:
 
 def _crossings(tally: Tally, scenes: Sequence[Scene]) -> Table:
     """By line, direction and class."""
-    table = _table("crossings", ("camera", "line", "direction"), (*LABELS, "all"))
+    table = new_table("crossings", ("camera", "line", "direction"), (*LABELS, "all"))
     counted = tally.by_line()
     for scene in scenes:
         for line in scene.lines:
@@ -38,7 +48,7 @@ def _crossings(tally: Tally, scenes: Sequence[Scene]) -> Table:
 
 def _movements(tally: Tally, scenes: Sequence[Scene]) -> Table:
     """By movement and class, those that were made; and how many are known by the likeness of their paths."""
-    table = _table("turning movements", ("camera", "movement"), (*LABELS, "all", "by path"))
+    table = new_table("turning movements", ("camera", "movement"), (*LABELS, "all", "by path"))
     counted = tally.by_movement()
     by_path = Counter((turn.camera, turn.movement) for turn in tally.turns if turn.by == "path")
     for scene in scenes:
@@ -52,7 +62,7 @@ def _movements(tally: Tally, scenes: Sequence[Scene]) -> Table:
 
 def _zones(tally: Tally, scenes: Sequence[Scene]) -> Table:
     """Visits by zone and class; the dwell time is of those that were seen from edge to edge."""
-    table = _table("visits", ("camera", "zone"), (*LABELS, "all", "mean dwell, s"))
+    table = new_table("visits", ("camera", "zone"), (*LABELS, "all", "mean dwell, s"))
     for scene in scenes:
         for zone in scene.zones:
             mine = [visit for visit in tally.visits if (visit.camera, visit.zone) == (scene.camera, zone.name)]
@@ -64,13 +74,4 @@ def _zones(tally: Tally, scenes: Sequence[Scene]) -> Table:
             ]
             mean = f"{sum(dwell_s) / len(dwell_s):.1f}" if dwell_s else "–"
             table.add_row(scene.camera, zone.name, *(str(counts[label]) for label in LABELS), str(len(mine)), mean)
-    return table
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in left:
-        table.add_column(heading)
-    for heading in right:
-        table.add_column(heading, justify="right")
     return table

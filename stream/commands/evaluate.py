@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from stream.evaluation.runs import TruthFiles
 
 Truth = Annotated[
@@ -79,13 +77,14 @@ def _pictures(data: tuple[Path, Path, str | None], weights: str, long_side: int,
     from models.training.evaluate import mean
     from stream.display import console
     from stream.evaluation.document import picture_document
+    from stream.tables import new_table
 
     with console.status("looking at pictures") as status:
         result = evaluate_detector(
             PictureTruth(*data), weights, long_side, lambda done, of: status.update(f"{done} of {of} pictures")
         )
     known = [one for one in result.scores if one.boxes]
-    table = _table(f"{weights} at {long_side} on {result.pictures} pictures", ("class",), ("AP", "AP50", "boxes"))
+    table = new_table(f"{weights} at {long_side} on {result.pictures} pictures", ("class",), ("AP", "AP50", "boxes"))
     table.add_column("pictures that tell of it", justify="right")
     for one in [*result.scores, *([mean(known)] if known else [])]:
         shares = (f"{100 * value:.1f}" if one.boxes else "–" for value in (one.ap, one.ap50))
@@ -98,8 +97,9 @@ def _pictures(data: tuple[Path, Path, str | None], weights: str, long_side: int,
 
 def _show_counts(document: dict[str, Any]) -> None:
     from stream.display import console
+    from stream.tables import new_table
 
-    table = _table("counted against true", ("camera", "what"), LINE_HEADINGS)
+    table = new_table("counted against true", ("camera", "what"), LINE_HEADINGS)
     for lane in document["cameras"]:
         if lane["counts"]:
             bins = lane["counts"]["by_bin"]
@@ -122,10 +122,11 @@ def _show_counts(document: dict[str, Any]) -> None:
 def _show_differences(document: dict[str, Any]) -> None:
     from stream.display import console
     from stream.evaluation.document import WHAT
+    from stream.tables import new_table
 
     heading = "cause" if document["causes_known"] else "probable cause"
     words = ("camera", "what", "line", "direction", "class", "counted as", heading)
-    table = _table("every difference", words, ("frame", "seconds", "track"))
+    table = new_table("every difference", words, ("frame", "seconds", "track"))
     for one in document["differences"]:
         texts = (one[key] for key in ("camera", "what", "line", "direction", "label", "counted_as", "cause"))
         track = "" if one["track_id"] is None else str(one["track_id"])
@@ -133,7 +134,7 @@ def _show_differences(document: dict[str, Any]) -> None:
     if table.row_count:
         console.print(table)
     if document["causes"]:
-        table = _table("causes", (heading,), WHAT)
+        table = new_table("causes", (heading,), WHAT)
         for cause, count in document["causes"].items():
             table.add_row(cause, *(str(count[what]) for what in WHAT))
         console.print(table)
@@ -141,11 +142,12 @@ def _show_differences(document: dict[str, Any]) -> None:
 
 def _show_tracks(document: dict[str, Any]) -> None:
     from stream.display import console
+    from stream.tables import new_table
 
     shares = ("hota", "det_a", "ass_a", "loc_a", "mota", "idf1")
     numbers = ("switches", "fragmentations", "true_tracks", "tracks")
     headings = ("HOTA", "DetA", "AssA", "LocA", "MOTA", "IDF1", "switches", "fragments", "true tracks", "tracks")
-    table = _table("tracks against true", ("camera",), headings)
+    table = new_table("tracks against true", ("camera",), headings)
     for lane in document["cameras"]:
         scores = lane["tracks"]
         if scores:
@@ -156,8 +158,9 @@ def _show_tracks(document: dict[str, Any]) -> None:
 
 def _show_movements(document: dict[str, Any]) -> None:
     from stream.display import console
+    from stream.tables import new_table
 
-    table = _table("movements against true", ("camera", "movement"), LINE_HEADINGS)
+    table = new_table("movements against true", ("camera", "movement"), LINE_HEADINGS)
     for lane in document["movements"]:
         for row in lane["by_movement"]:
             table.add_row(lane["camera"], row["name"], *_cells(row))
@@ -168,17 +171,6 @@ def _show_movements(document: dict[str, Any]) -> None:
             console.print(
                 f"{lane['camera']}: movements, 1 - weighted RMSE (AI City, track 1) {value:.4f}", highlight=False
             )
-
-
-def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for heading in words:
-        table.add_column(heading)
-    for heading in numbers:
-        table.add_column(heading, justify="right")
-    return table
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

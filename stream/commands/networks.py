@@ -45,17 +45,14 @@ def bench_one(
     precision: Annotated[str, typer.Option(help="auto, f32, bf16, fp16 or int8.")] = "auto",
 ) -> None:
     """Milliseconds a picture on this machine, with all passes in flight and alone."""
-    from rich.table import Table
-
     from models.bench import bench
     from models.contract import DetectorSpec
     from stream.display import console
+    from stream.tables import new_table
 
     inputs = tuple(_pair(size) for size in sizes.split(","))
     spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
-    table = Table(title=name, title_justify="left")
-    for heading in ("input", "batch", "pictures/s", "ms a picture", "ms alone"):
-        table.add_column(heading, justify="right")
+    table = new_table(name, (), ("input", "batch", "pictures/s", "ms a picture", "ms alone"))
     for row in bench(spec, tuple(_whole(batch) for batch in batches.split(","))):
         height, width = row.input_hw
         figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")

@@ -140,15 +140,11 @@ def audit(
 
 def show_estimates(estimates: list[Estimate]) -> None:
     """Corrected counts with their intervals."""
-    from rich.table import Table
-
     from stream.display import console
+    from stream.tables import new_table
 
-    table = Table(title="counts as corrected, with 95 % confidence", title_justify="left")
-    for heading in ("camera", "line", "direction"):
-        table.add_column(heading)
-    for heading in ("counted", "of it checked", "missed", "extra", "count", "from", "to"):
-        table.add_column(heading, justify="right")
+    numbers = ("counted", "of it checked", "missed", "extra", "count", "from", "to")
+    table = new_table("counts as corrected, with 95 % confidence", ("camera", "line", "direction"), numbers)
     for row in estimates:
         found = (row.counted, row.checked, row.missed, row.extra)
         bounds = ("–" if value is None else f"{value:.1f}" for value in (row.count, row.low, row.high))
@@ -157,15 +153,11 @@ def show_estimates(estimates: list[Estimate]) -> None:
 
 
 def _show_findings(findings: Findings) -> None:
-    from rich.table import Table
-
     from stream.display import console
+    from stream.tables import new_table
 
-    table = Table(title="peak hours", title_justify="left")
-    for heading in ("camera", "line", "direction"):
-        table.add_column(heading)
-    for heading in ("road users", "motor vehicles", "heavy", "peak hour from", "vehicles in it", "peak-hour factor"):
-        table.add_column(heading, justify="right")
+    numbers = ("road users", "motor vehicles", "heavy", "peak hour from", "vehicles in it", "peak-hour factor")
+    table = new_table("peak hours", ("camera", "line", "direction"), numbers)
     for peak in findings.peaks:
         cells = (
             None if peak.heavy_share is None else f"{peak.heavy_share:.1%}",

@@ -13,8 +13,6 @@ from stream.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
-
     from stream.cameras import CameraPlan
     from stream.config import Config
     from stream.truth import TrueCrossing
@@ -111,11 +109,12 @@ def _truth(path: Path | None, clip: str, pictures: int) -> list[TrueCrossing] | 
 
 def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
     from stream.display import console
+    from stream.tables import new_table
     from stream.tuning.profile import chosen
 
     networks = {one.network: None for one in measured}
     numbers = ("ms alone", "ms running", "latency ms", "memory MB")
-    table = _table("a look, by network", ("network",), numbers)
+    table = new_table("a look, by network", ("network",), numbers)
     for network in networks:
         figures = (network.ms, network.running_ms, network.latency_ms, network.memory_mb)
         table.add_row(network.name, *(f"{value:.1f}" for value in figures))
@@ -123,7 +122,7 @@ def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
     points = chosen(measured)
     against = "the truth" if has_truth else "the largest input at every picture"
     title = f"operating points against {against}; * in the profile"
-    table = _table(
+    table = new_table(
         title, ("", "network", "gate"), ("every", "looks %", "ms a picture", "AP", "missed", "extra", "error %")
     )
     for one in sorted(measured, key=lambda one: (one.gate, -one.network.input, one.every)):
@@ -132,17 +131,6 @@ def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
         cost = (f"{100 * one.looks:.0f}", f"{one.cost_ms:.2f}")
         table.add_row(*words, *cost, ap, str(one.missed), str(one.extra), f"{100 * one.error:.1f}")
     console.print(table)
-
-
-def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for heading in words:
-        table.add_column(heading)
-    for heading in numbers:
-        table.add_column(heading, justify="right")
-    return table
 
 
 def _whole_numbers(option: str, text: str) -> list[int]:
