@@ -1,67 +1,66 @@
-"""What the text after --line and --set means: plain values for the configuration."""
+"""What the text after --line, --zone, --movement and --set means: plain values for the configuration."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from stream.errors import ConfigError
 
+T = TypeVar("T")
+
 
 def read_lines(texts: Sequence[str]) -> dict[str, list[float]]:
     """NAME:x1,y1,x2,y2 each -> name: values. Raises ConfigError."""
-    lines: dict[str, list[float]] = {}
-    for text in texts:
-        name, _, numbers = text.rpartition(":")
-        try:
-            values = [float(number) for number in numbers.split(",")]
-        except ValueError:
-            values = []
-        if len(values) != 4 or not name:
-            raise ConfigError(
-                "--line", f"expected NAME:x1,y1,x2,y2, got {text!r}", "for example --line A:0.1,0.5,0.9,0.5"
-            )
-        if name in lines:
-            raise ConfigError("--line", f"two lines are named {name!r}", "give each a name of its own")
-        lines[name] = values
-    return lines
+    shape = ("--line", "NAME:x1,y1,x2,y2", "--line A:0.1,0.5,0.9,0.5")
+    return _by_name(texts, shape, lambda text: _numbers(text, lambda n: n == 4))
 
 
 def read_zones(texts: Sequence[str]) -> dict[str, list[float]]:
     """NAME:x1,y1,x2,y2,x3,y3... each -> name: values. Raises ConfigError."""
-    zones: dict[str, list[float]] = {}
-    for text in texts:
-        name, _, numbers = text.rpartition(":")
-        try:
-            values = [float(number) for number in numbers.split(",")]
-        except ValueError:
-            values = []
-        if len(values) < 6 or len(values) % 2 or not name:
-            what = f"expected NAME:x1,y1,x2,y2,x3,y3 and so on, got {text!r}"
-            raise ConfigError("--zone", what, "for example --zone stop:0.4,0.5,0.6,0.5,0.6,0.7,0.4,0.7")
-        if name in zones:
-            raise ConfigError("--zone", f"two zones are named {name!r}", "give each a name of its own")
-        zones[name] = values
-    return zones
+    shape = ("--zone", "NAME:x1,y1,x2,y2,x3,y3 and so on", "--zone stop:0.4,0.5,0.6,0.5,0.6,0.7,0.4,0.7")
+    return _by_name(texts, shape, lambda text: _numbers(text, lambda n: n >= 6 and n % 2 == 0))
 
 
 def read_movements(texts: Sequence[str]) -> dict[str, list[str]]:
     """NAME:ORIGIN,DESTINATION each -> name: the two lines. Raises ConfigError."""
-    movements: dict[str, list[str]] = {}
+    shape = ("--movement", "NAME:ORIGIN,DESTINATION with the names of two lines", "--movement left:north,east")
+
+    def ends(text: str) -> list[str]:
+        names = text.split(",")
+        return names if len(names) == 2 and all(names) else []
+
+    return _by_name(texts, shape, ends)
+
+
+def _by_name(texts: Sequence[str], shape: tuple[str, str, str], read: Callable[[str], list[T]]) -> dict[str, list[T]]:
+    """NAME:REST each -> name: what `read` makes of the rest; an empty list where it makes nothing of it. shape: the
+    option, what is expected of it, an example."""
+    option, expected, example = shape
+    found: dict[str, list[T]] = {}
     for text in texts:
-        name, _, ends = text.rpartition(":")
-        lines = ends.split(",")
-        if len(lines) != 2 or not all(lines) or not name:
-            what = f"expected NAME:ORIGIN,DESTINATION with the names of two lines, got {text!r}"
-            raise ConfigError("--movement", what, "for example --movement left:north,east")
-        if name in movements:
-            raise ConfigError("--movement", f"two movements are named {name!r}", "give each a name of its own")
-        movements[name] = lines
-    return movements
+        name, _, rest = text.rpartition(":")
+        values = read(rest)
+        if not name or not values:
+            raise ConfigError(option, f"expected {expected}, got {text!r}", f"for example {example}")
+        if name in found:
+            what = f"two {option.removeprefix('--')}s are named {name!r}"
+            raise ConfigError(option, what, "give each a name of its own")
+        found[name] = values
+    return found
+
+
+def _numbers(text: str, fits: Callable[[int], bool]) -> list[float]:
+    """x,y,... as numbers; empty where they are none, or not as many as fit."""
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if fits(len(numbers)) else []
 
 
 def read_drawing(
