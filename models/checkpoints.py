@@ -5,7 +5,6 @@ A checkpoint of the 80 COCO classes keeps its 80 outputs; `take_classes` cuts th
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from models.arch import SIZES, AnyArch, Arch, NanoDetArch
 from models.families import new_network
 from models.nanodet import BINS, NanoDet
 from models.network import Network
+from models.plain import read_plain
 from models.yolox import YOLOX
 from stream.errors import ModelError
 
@@ -91,12 +91,7 @@ def _fold_spread(network: NanoDet) -> None:
 
 def read_pth(path: Path) -> YOLOX:
     """The network in an official .pth file, batch norms folded. Raises ModelError on a foreign or damaged file."""
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ModelError(
-            str(path), f"not a plain weights file ({error})", "give an official YOLOX .pth file"
-        ) from error
+    stored = read_plain(path, "give an official YOLOX .pth file")
     tensors = stored.get("model", stored) if isinstance(stored, dict) else {}
     folded = fold_norms({k: v for k, v in tensors.items() if isinstance(v, Tensor)})
     prediction = folded.get("head.cls_preds.0.weight")

@@ -6,11 +6,11 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import torch
 
+from models.plain import read_plain
 from models.published.family import Family
 from stream.errors import ModelError
 
@@ -52,11 +52,7 @@ def read_checkpoint(path: Path, *, published: bool) -> dict[str, torch.Tensor]:
         raise ModelError(
             str(path), f"expected a sha256 that begins with {found[1]}: damaged", "remove it; fetch it again"
         )
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its readers raise
-        what = f"not a whole checkpoint of tensors ({str(error).splitlines()[0]})"
-        raise ModelError(str(path), what, "store a state_dict with torch.save") from error
+    content = read_plain(path, "store a state_dict with torch.save")
     for key in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

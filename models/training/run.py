@@ -14,12 +14,14 @@ from models.checkpoints import COCO_ROAD_USERS, take_classes
 from models.families import FAMILIES, family_name, new_network
 from models.layers import ACTIVATIONS
 from models.network import Network
+from models.plain import read_plain
 from models.training.optimiser import ScaledAdam
 from models.weights import read_weights
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS
 
 CHECKPOINT = "checkpoint.pt"
+RENEW = "remove it to start anew"
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ def resume(folder: Path, device: str) -> Run | None:
     path = folder / CHECKPOINT
     if not path.exists():
         return None
-    stored = _load(path)
+    stored = read_plain(path, RENEW)
     networks = [new_network(_arch_of(stored)) for _ in range(2)]
     networks[0].load_state_dict(stored["network"])
     networks[1].load_state_dict(stored["averaged"])
@@ -79,7 +81,7 @@ def save(run: Run, folder: Path) -> None:
 
 def averaged_network(folder: Path) -> Network:
     """The averaged network of the check-point in a folder, for export. Raises ModelError on a damaged file."""
-    stored = _load(folder / CHECKPOINT)
+    stored = read_plain(folder / CHECKPOINT, RENEW)
     network = new_network(_arch_of(stored))
     network.load_state_dict(stored["averaged"])
     return network
@@ -106,14 +108,6 @@ def start_network(path: Path, activation: str = "") -> Network:
 
 def _arch_of(stored: dict[str, Any]) -> AnyArch:
     return FAMILIES[stored.get("family", "yolox")].arch(**stored["arch"])  # there was one family once
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on damaged files
-        raise ModelError(str(path), f"not a readable check-point ({error})", "remove it to start anew") from error
-    return stored
 
 
 def _on_device(device: str, network: Network, averaged: Network) -> Run:
