@@ -37,6 +37,19 @@ class Pending(Protocol):
         ...
 
 
+class Finished:
+    """A pass that was over when it began: of a detector that computes where it is called."""
+
+    def __init__(self, found: list[Detections]) -> None:
+        self._found = found
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> list[Detections]:
+        return self._found
+
+
 class Detector(Protocol):
     """An open detector. One thread uses it; `start` may be called `in_flight` times before a result is taken."""
 

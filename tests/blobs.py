@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.contract import DetectorSpec
+from models.contract import DetectorSpec, Finished
 from stream.messages import Detections
 from tests.build import make_clip
 
@@ -29,17 +29,6 @@ def blob_picture(k: int) -> np.ndarray:
     return picture
 
 
-class _Found:
-    def __init__(self, found: list[Detections]) -> None:
-        self._found = found
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> list[Detections]:
-        return self._found
-
-
 class BlobDetector:
     """Finds dark blobs and calls them cars."""
 
@@ -50,9 +39,9 @@ class BlobDetector:
     def __init__(self, spec: DetectorSpec) -> None:
         self.spec = spec
 
-    def start(self, pictures: np.ndarray) -> _Found:
+    def start(self, pictures: np.ndarray) -> Finished:
         time.sleep(self.pause_s)
-        return _Found([self._find(picture) for picture in pictures])
+        return Finished([self._find(picture) for picture in pictures])
 
     def close(self) -> None:
         pass
@@ -91,7 +80,7 @@ class CrashingDetector(BlobDetector):
 
     seen = 0
 
-    def start(self, pictures: np.ndarray) -> _Found:
+    def start(self, pictures: np.ndarray) -> Finished:
         self.seen += 1
         if self.seen == 5:
             import os

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.contract import DetectorSpec
+from models.contract import DetectorSpec, Finished
 from models.published.family import Family
 from models.published.name import Name
 from models.published.transform import Fitted
@@ -21,19 +21,6 @@ COCO = {1: 0, 2: 1, 3: 2, 4: 3, 6: 4, 8: 5}
 OWN = {k + 1: k for k in range(6)}
 MAPS = {91: COCO, 7: OWN}
 DTYPES = {"f32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-class Found:
-    """A pass that is over."""
-
-    def __init__(self, found: list[Detections]) -> None:
-        self._found = found
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> list[Detections]:
-        return self._found
 
 
 class TorchvisionDetector:
@@ -63,7 +50,7 @@ class TorchvisionDetector:
         precision = str(self._autocast).removeprefix("torch.") if self._autocast else "f32"
         self.describe = f"{family.name} ({weights}) on torch, {precision}, {where}"
 
-    def start(self, pictures: np.ndarray) -> Found:
+    def start(self, pictures: np.ndarray) -> Finished:
         """See models.contract.Detector. The pass happens here. Raises ModelError on a shape that was not opened."""
         spec = self._spec
         input_hw = pictures.shape[1:3] if pictures.ndim == 4 else ()
@@ -78,7 +65,7 @@ class TorchvisionDetector:
         except torch.cuda.OutOfMemoryError as error:
             what = f"not enough GPU memory for {len(pictures)} pictures of {input_hw[0]}x{input_hw[1]}"
             raise ModelError("detector", what, "set a smaller batch or input") from error
-        return Found([self._read(one, input_hw) for one in found])
+        return Finished([self._read(one, input_hw) for one in found])
 
     def close(self) -> None:
         del self._network
