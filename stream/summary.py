@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -68,23 +69,17 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(folder: Path, scenes: Sequence[Scene]) -> Summary:
     """Fold the store of a run. scenes: of its cameras."""
-    store = Store(folder / STORE)
-    try:
+    with closing(Store(folder / STORE)) as store:
         users, crossings = store.users(), store.crossings()
         moving = [user for user in users for scene in scenes if user.camera == scene.camera and has_moved(user, scene)]
         tally = Tally(crossings, turns_of(scenes, moving, crossings), store.visits())
         return Summary(tally, moving, store.balances(), store.gaps(), store.notes("repair"))
-    finally:
-        store.close()
 
 
 def stored_users(folder: Path) -> list[RoadUser]:
     """The road users of a run with their paths."""
-    store = Store(folder / STORE)
-    try:
+    with closing(Store(folder / STORE)) as store:
         return store.users()
-    finally:
-        store.close()
 
 
 def turns_of(scenes: Sequence[Scene], users: Sequence[RoadUser], crossings: Sequence[Crossing]) -> list[Turn]:
@@ -95,29 +90,20 @@ def turns_of(scenes: Sequence[Scene], users: Sequence[RoadUser], crossings: Sequ
 
 def stored_crossings(folder: Path) -> list[Crossing]:
     """The crossings of a run, in order of time."""
-    store = Store(folder / STORE)
-    try:
+    with closing(Store(folder / STORE)) as store:
         return store.crossings()
-    finally:
-        store.close()
 
 
 def stored_gaps(folder: Path) -> list[Gap]:
     """The times in which the cameras of a run were not seen, in order."""
-    store = Store(folder / STORE)
-    try:
+    with closing(Store(folder / STORE)) as store:
         return store.gaps()
-    finally:
-        store.close()
 
 
 def stored_clocks(folder: Path, camera: str) -> list[Clock]:
     """The times of day of a camera's run, in order; none for a file."""
-    store = Store(folder / STORE)
-    try:
+    with closing(Store(folder / STORE)) as store:
         return [clock for clock in store.clocks() if clock.camera == camera]
-    finally:
-        store.close()
 
 
 def write_tally(folder: Path, tally: Tally, scenes: Sequence[Scene]) -> list[Path]:
