@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from models.arch import AnyArch
 from models.families import FAMILIES, family_of
+from models.stored import stored_metadata, stored_tensors, write_stored
 from stream.errors import ModelError
 from stream.messages import LABELS
 
@@ -72,29 +71,22 @@ def read_weights(path: Path) -> Weights:
 
 def write_weights(network: Network, path: Path, notes: dict[str, str]) -> None:
     """Store a network of our six classes in fp16; `notes` (plain text) go into the metadata."""
-    tensors = {name: value.detach().cpu().half().numpy() for name, value in network.state_dict().items()}
+    tensors = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     metadata = notes | {
         "format": family_of(network.arch).format,
         "arch": json.dumps(asdict(network.arch)),
         "labels": json.dumps(LABELS),
-        "sha256": _digest(tensors),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, str(path), metadata)
+    write_stored(path, tensors, metadata)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The metadata of own weights. Raises ModelError on a damaged, truncated or foreign file."""
-    try:
-        with safe_open(str(path), "np") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(str(path), f"not a whole safetensors file ({error})", "install the package again") from error
-    formats = [family.format for family in FAMILIES.values()]
-    if metadata.get("format") not in formats:
-        what = f"expected weights of format {' or '.join(formats)}, got {metadata.get('format', 'no format at all')}"
-        raise ModelError(str(path), what, "use weights made by `roadtally train`")
-    return metadata
+    return stored_metadata(path, _formats())
+
+
+def _formats() -> list[str]:
+    return [family.format for family in FAMILIES.values()]
 
 
 def _labels_of(path: Path) -> tuple[int, ...]:
@@ -104,20 +96,6 @@ def _labels_of(path: Path) -> tuple[int, ...]:
 
 def _tensors_of(path: Path) -> tuple[AnyArch, dict[str, np.ndarray]]:
     """The tensors of own weights, checked against their sha256."""
-    metadata = read_metadata(path)
-    with safe_open(str(path), "np") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
-    if _digest(tensors) != metadata.get("sha256"):
-        what = "the tensors do not match their sha256: the file is damaged"
-        raise ModelError(str(path), what, "install the package again")
+    metadata, tensors = stored_tensors(path, _formats())
     family = next(family for family in FAMILIES.values() if family.format == metadata["format"])
-    arch = family.arch(**json.loads(metadata["arch"]))
-    return arch, {name: value.astype(np.float32) for name, value in tensors.items()}
-
-
-def _digest(tensors: dict[str, np.ndarray]) -> str:
-    total = hashlib.sha256()
-    for name in sorted(tensors):
-        total.update(name.encode())
-        total.update(np.ascontiguousarray(tensors[name]).tobytes())
-    return total.hexdigest()
+    return family.arch(**json.loads(metadata["arch"])), tensors
