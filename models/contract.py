@@ -61,3 +61,29 @@ class Detector(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class SegmenterSpec(msgspec.Struct, frozen=True):
+    """Everything needed to open a segmenter: plain values only."""
+
+    model: str  # roadtally-mask, or the path of a weights file
+    input_hw: tuple[tuple[int, int], ...]  # network (height, width) of every camera's letterbox
+    engine: str = "auto"  # auto | openvino | torch
+    precision: str = "auto"  # auto | f32 | bf16 | fp16
+    threads: int = 0  # 0: all cores
+
+
+class Segmenter(Protocol):
+    """Silhouettes of what a detector has found, whichever detector it was. One thread uses it."""
+
+    describe: str  # one line for the user: model, engine, precision, threads
+
+    def masks(self, picture: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+        """u8 (N, 28, 28): of each box the probability times 255 that a pixel of it is the object, rows from its top.
+
+        picture: u8 (h, w, 3) BGR, letterboxed as for a Detector; xyxy f32 (N, 4) in its pixels. What of a box lies
+        outside the picture, and a box without area, is empty. Raises ModelError on a shape that was not opened.
+        """
+        ...
+
+    def close(self) -> None: ...

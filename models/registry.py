@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from models.contract import Detector, DetectorSpec
+from models.contract import Detector, DetectorSpec, Segmenter, SegmenterSpec
 from models.published import open_published, published_name
 from models.weights import Weights, read_weights
 from stream.errors import ModelError
@@ -33,6 +33,15 @@ ENGINES: dict[str, str] = {
     "torch": "models.engines.torch:TorchDetector",
 }
 """Name -> module:Class. A class is built from (Weights, DetectorSpec)."""
+
+MASKS = "roadtally-mask"
+"""The mask network that comes with the package."""
+
+SEGMENTERS: dict[str, str] = {
+    "openvino": "models.engines.segment_openvino:OpenVinoSegmenter",
+    "torch": "models.engines.segment_torch:TorchSegmenter",
+}
+"""Name of an engine -> module:Class. A class is built from (MaskWeights, SegmenterSpec)."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -61,16 +70,33 @@ def open_detector(spec: DetectorSpec) -> Detector:
                 "input", f"{height}x{width}: height and width must be multiples of {STRIDE}", "use geometry.fit_input"
             )
     if (published := published_name(spec.model)) is not None:
-        return open_published(published, spec)
+        return open_published(published, msgspec.structs.replace(spec, engine=_engine(spec.engine)))
     if Path(spec.model).suffix in (".yaml", ".yml"):
         return _open_foreign(spec)
     weights = find_weights(spec.model)
-    engine = engines_here()[0] if spec.engine == "auto" else spec.engine
-    if engine not in ENGINES:
-        raise ModelError(spec.engine, f"no such engine; there are {', '.join(ENGINES)}", "use --engine auto")
-    module, name = ENGINES[engine].split(":")
+    module, name = ENGINES[_engine(spec.engine)].split(":")
     detector: Detector = getattr(importlib.import_module(module), name)(weights, spec)
     return detector
+
+
+def _engine(wanted: str) -> str:
+    engine = engines_here()[0] if wanted == "auto" else wanted
+    if engine not in ENGINES:
+        raise ModelError(wanted, f"no such engine; there are {', '.join(ENGINES)}", "use --engine auto")
+    return engine
+
+
+def open_segmenter(spec: SegmenterSpec) -> Segmenter:
+    """Open the mask network on the engine that the spec names, or the best one here. Raises ModelError."""
+    from models.mask_weights import read_mask_weights
+
+    path = FOLDER / f"{MASKS}.safetensors" if spec.model == MASKS else Path(spec.model).expanduser()
+    engine = engines_here()[0] if spec.engine == "auto" else spec.engine
+    if engine not in SEGMENTERS:
+        raise ModelError(spec.engine, f"no such engine; there are {', '.join(SEGMENTERS)}", "use masks.engine: auto")
+    module, name = SEGMENTERS[engine].split(":")
+    segmenter: Segmenter = getattr(importlib.import_module(module), name)(read_mask_weights(path), spec)
+    return segmenter
 
 
 def _open_foreign(spec: DetectorSpec) -> Detector:

@@ -30,6 +30,12 @@ def build(arch: NanoDetArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
     return ov.Model([ops.result(output)], [pictures], "nanodet")
 
 
+def finest_map(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> Node:
+    """The map of stride 8 of the pyramid, of f32 (1, 3, H, W). What else the pyramid makes is not computed."""
+    net = _Net(Layers(tensors, arch.activation), arch.classes)
+    return net.pyramid(*net.backbone(ops.subtract(x, f32(np.reshape(MEAN, (1, 3, 1, 1)))).output(0)))[0]
+
+
 class _Net:
     """The blocks of the network, see models/nanodet.py; each takes the prefix of its tensors' names."""
 
