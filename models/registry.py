@@ -23,6 +23,10 @@ MODELS: dict[str, str] = {
 """Detectors that come with the package: name -> file in models/weights."""
 
 DEFAULT = "roadtally-nano"
+
+LIGHTER: dict[str, str] = {"roadtally-small": "roadtally-nano"}
+"""Detector -> one that costs less and sees a little less."""
+
 STRIDE = 32
 
 PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -9,12 +9,13 @@ that needs less than its share waits for nobody; what it leaves is shared by the
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Shape = tuple[int, ...]
+Shape = Hashable
+"""What pictures of one pass have in common."""
 
 
 @dataclass(frozen=True, slots=True)

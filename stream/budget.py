@@ -1,7 +1,8 @@
 """The operating point that holds the budget: the best answer that the machine can give in time. Pure; time is given.
 
-An operating point is a size of the network's input and how many pictures share one look. `roadtally tune` measures what
-each costs and how well it counts; those that no other beats in both are the front (Huang et al., CVPR 2017). The
+An operating point is a way of looking at a picture (which network, how sharp, at which part) and which pictures are
+looked at. `roadtally tune` measures what each costs and how well it counts; those that no other beats in both are the
+front (Huang et al., CVPR 2017). The
 controller predicts the load of the device from the rates of pictures and the cost of the points, corrected by what is
 measured, and moves along the front: down at once when results are late or the load cannot be carried, as far as needed;
 up one step at a time, when the load at the highest rate of late would fit with room to spare. A step up that failed is
@@ -11,7 +12,10 @@ whatever the profile says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -27,27 +31,42 @@ HOLD_S, MOST_HOLD_S = 4.0, 600.0  # before a step up; doubled each time one fail
 TRIAL_S = 20.0  # a step up that lasts so long did not fail
 EASIER, SOONER = 0.75, 4.0  # at such a share of the load at which a step up failed, it is tried so many times sooner
 
-
-Rates = Mapping[str, float]
-"""Camera -> pictures a second that want a look."""
+Region = Literal["whole", "lines"]
 
 
-class OperatingPoint(msgspec.Struct, frozen=True):
-    """input: long side of the network's input; every: pictures a look; ms: that a look keeps the device busy; error:
-    share of the crossings that it miscounts."""
+class Look(msgspec.Struct, frozen=True):
+    """A way of looking at a picture. input: long side of the network's input, for the whole of what the camera's
+    network sees; region: that, or only what is near the lines; model, precision: empty: the detector's own."""
 
     input: int
-    every: int
-    ms: float
-    error: float
+    region: Region = "whole"
+    model: str = ""
+    precision: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.input}" if self.every == 1 else f"{self.input}, every {self.every}"
+        words = [Path(self.model).stem, self.precision, str(self.input), "at lines" if self.region == "lines" else ""]
+        return " ".join(word for word in words if word)
+
+
+class OperatingPoint(msgspec.Struct, frozen=True):
+    """every: pictures a look; ms: that a look keeps the device busy; error: share of the crossings that it miscounts;
+    gate: of pictures in which nothing moves near the lines, none is looked at."""
+
+    look: Look
+    every: int
+    ms: float
+    error: float
+    gate: bool = True
+
+    @property
+    def name(self) -> str:
+        every = f", every {self.every}" if self.every > 1 else ""
+        return f"{self.look.name}{every}{'' if self.gate else ', no gate'}"
 
     @property
     def cost_ms(self) -> float:
-        """Of a picture."""
+        """Of a picture in which something moves."""
         return self.ms / self.every
 
 
@@ -71,10 +90,51 @@ class Move(msgspec.Struct, frozen=True):
 def front_of(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
     """Those that no other beats in cost and error: most accurate, and dearest, first."""
     front: list[OperatingPoint] = []
-    for point in sorted(points, key=lambda point: (point.cost_ms, point.error)):
+    for point in sorted(points, key=lambda point: (point.cost_ms, not point.gate, point.error)):
         if not front or point.error < front[-1].error:
             front.append(point)
     return tuple(reversed(front))
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """Pictures a second of a camera: all, and those in which something moves near the lines."""
+
+    all: float
+    moved: float
+
+    def wanted(self, point: OperatingPoint) -> float:
+        """Of which a point looks at every k-th."""
+        return self.moved if point.gate else self.all
+
+
+class _Pictures:
+    """The pictures of one camera as they come."""
+
+    def __init__(self, now_s: float) -> None:
+        self._all, self._moved = Rate(now_s), Rate(now_s)
+        self._since = 0  # pictures since the last look
+        self._looked_s = -math.inf
+
+    def add(self, now_s: float, moved: bool) -> None:
+        self._all.add(now_s)
+        if moved:
+            self._moved.add(now_s)
+        self._since += 1
+
+    def due(self, now_s: float, every: int, rest_s: float) -> bool:
+        """Whether it is time for a look; if so, it is taken. What came while nothing moved counts as waiting, too: so
+        whoever comes after a while is seen at once."""
+        if self._since < every or now_s - self._looked_s < rest_s:
+            return False
+        self._since, self._looked_s = 0, now_s
+        return True
+
+    def now(self, now_s: float) -> Rates:
+        return Rates(self._all.value(now_s), self._moved.value(now_s))
+
+    def peak(self, now_s: float) -> Rates:
+        """The highest of late."""
+        return Rates(self._all.peak(now_s), self._moved.peak(now_s))
 
 
 class Controller:
@@ -85,11 +145,9 @@ class Controller:
     ) -> None:
         self._points, self._budgets = tuple(points), dict(budgets)
         self._at = dict.fromkeys(budgets, 0)
-        self._service = Service({point.input: point.ms for point in points})
-        self._rates = {camera: Rate(now_s) for camera in budgets}
+        self._service = Service({point.look: point.ms for point in points})
+        self._pictures = {camera: _Pictures(now_s) for camera in budgets}
         self._delays = {camera: Delays(WINDOW_S) for camera in budgets}
-        self._count = dict.fromkeys(budgets, 0)
-        self._looked_s = dict.fromkeys(budgets, -1e9)
         self._decided_s = self._moved_s = self._calm_s = now_s
         self._raised_s: float | None = None  # the last step up, until one down
         self._hold_s, self._failed_load = HOLD_S, 0.0
@@ -97,21 +155,18 @@ class Controller:
     def point(self, camera: str) -> OperatingPoint:
         return self._points[self._at[camera]]
 
-    def asks(self, camera: str, now_s: float) -> bool:
-        """A picture has come: whether it is worth a look at this point, and within the budget's rate."""
-        self._rates[camera].add(now_s)
-        budget = self._budgets[camera]
-        if budget is not None and budget.fps and now_s - self._looked_s[camera] < 0.8 / budget.fps:
+    def asks(self, camera: str, now_s: float, *, moved: bool = True) -> bool:
+        """A picture has come: whether it is worth a look at this point, and within the budget's rate. moved: whether
+        the motion gate lets it through."""
+        pictures, point, budget = self._pictures[camera], self.point(camera), self._budgets[camera]
+        pictures.add(now_s, moved)
+        if point.gate and not moved:
             return False
-        self._count[camera] += 1
-        looks = self._count[camera] % self.point(camera).every == 0
-        if looks:
-            self._looked_s[camera] = now_s
-        return looks
+        return pictures.due(now_s, point.every, 0.8 / budget.fps if budget is not None and budget.fps else 0.0)
 
-    def served(self, input_: int, ms: float) -> None:
-        """A look at a picture of this input kept the device busy for so long."""
-        self._service.add(input_, ms)
+    def served(self, look: Look, ms: float) -> None:
+        """A look at a picture kept the device busy for so long."""
+        self._service.add(look, ms)
 
     def arrived(self, camera: str, now_s: float, delay_s: float) -> None:
         """A result came, so late. What was under way when the point was changed, and what waited for it, is not held
@@ -135,8 +190,8 @@ class Controller:
             return self._lower(now_s, load, late) if now_s - self._moved_s >= SETTLE_S else []
         return self._raise(now_s, load)
 
-    def _now(self, now_s: float) -> dict[str, float]:
-        return {camera: rate.value(now_s) for camera, rate in self._rates.items()}
+    def _now(self, now_s: float) -> dict[str, Rates]:
+        return {camera: pictures.now(now_s) for camera, pictures in self._pictures.items()}
 
     def _late(self, now_s: float, load: float) -> str:
         """Which camera's results come too late, in words; empty where none, or where the device is not to blame."""
@@ -144,7 +199,7 @@ class Controller:
             p95_s = self._delays[camera].p95_s(now_s, LEAST_DELAYS)
             if budget is None or p95_s is None or p95_s <= budget.latency_p95_s:
                 continue
-            if load > INNOCENT or self._service.ms(self.point(camera).input) > 500 * budget.latency_p95_s:
+            if load > INNOCENT or self._service.ms(self.point(camera).look) > 500 * budget.latency_p95_s:
                 return f"p95 of {camera} {1000 * p95_s:.0f} ms of {1000 * budget.latency_p95_s:.0f}, "
         return ""
 
@@ -164,7 +219,7 @@ class Controller:
 
     def _raise(self, now_s: float, load: float) -> list[Move]:
         calm_s = now_s - max(self._calm_s, self._moved_s)
-        rates = {camera: rate.peak(now_s) for camera, rate in self._rates.items()}
+        rates = {camera: pictures.peak(now_s) for camera, pictures in self._pictures.items()}
         wanted = self._plan(rates, UP_TO)
         better = [camera for camera in wanted if wanted[camera] < self._at[camera] and self._has_room(camera, now_s)]
         if not better:
@@ -195,7 +250,7 @@ class Controller:
         budget, p95_s = self._budgets[camera], self._delays[camera].p95_s(now_s, LEAST_DELAYS)
         return budget is not None and (p95_s is None or p95_s <= ROOM * budget.latency_p95_s)
 
-    def _plan(self, rates: Rates, limit: float) -> dict[str, int]:
+    def _plan(self, rates: Mapping[str, Rates], limit: float) -> dict[str, int]:
         """The most accurate points whose load stays below the limit, or the cheapest ones."""
         at = {camera: 0 if self._budgets[camera] else self._at[camera] for camera in self._at}
         while self._load(at, rates) > limit:
@@ -205,7 +260,7 @@ class Controller:
             at = lower
         return at
 
-    def _step_down(self, at: dict[str, int], rates: Rates) -> dict[str, int]:
+    def _step_down(self, at: dict[str, int], rates: Mapping[str, Rates]) -> dict[str, int]:
         """One camera one step lower: where least accuracy is lost for the load that is saved."""
         able = [c for c, i in at.items() if self._budgets[c] is not None and i + 1 < len(self._points)]
         if not able:
@@ -218,12 +273,13 @@ class Controller:
         budget = self._budgets[camera]
         return (self._points[worse].error - self._points[better].error) * (budget.weight if budget else 1.0)
 
-    def _load(self, at: Mapping[str, int], rates: Rates) -> float:
+    def _load(self, at: Mapping[str, int], rates: Mapping[str, Rates]) -> float:
         return sum(self._need(camera, index, rates) for camera, index in at.items())
 
-    def _need(self, camera: str, index: int, rates: Rates) -> float:
+    def _need(self, camera: str, index: int, rates: Mapping[str, Rates]) -> float:
         """Share of the device that a camera needs at a point."""
-        point, budget, rate = self._points[index], self._budgets[camera], rates[camera]
+        point, budget = self._points[index], self._budgets[camera]
+        rate = rates[camera].wanted(point)
         if budget is not None and budget.fps:
             rate = min(rate, budget.fps)
-        return rate / point.every * self._service.ms(point.input) / 1000
+        return rate / point.every * self._service.ms(point.look) / 1000

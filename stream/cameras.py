@@ -7,13 +7,14 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.budget import Budget
-from stream.config import CameraConfig, Config, Recording
+from stream.budget import Budget, Look
+from stream.config import CameraConfig, Config, DetectorConfig, Recording
 from stream.counting.lines import check_line
 from stream.counting.polygon import check_zone
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
-from stream.region import region_of
+from stream.operating import longest, points_of
+from stream.region import near_lines, region_of
 from stream.scene import Line, Movement, Scene, Zone
 from stream.sources import comes_in_bursts, is_live, masked
 from stream.transport.ring import SlotLayout
@@ -48,7 +49,8 @@ class CameraPlan(msgspec.Struct, frozen=True):
     blocks: bool  # True: lose nothing and wait; False: newest wins
     every: int  # detect on every k-th picture
     gate: bool  # of these, only where something moves near the lines
-    letterboxes: dict[int, Letterbox]  # of the detector's operating points, by their input
+    letterboxes: dict[str, Letterbox]  # of the detector's operating points, by the name of their look
+    gate_opens: bool  # some operating point looks at pictures that the gate would pass over: they are shaped, too
     budget: Budget | None
     frozen_s: float  # the same picture for so long is a frozen one; 0: never
     view: Literal["follow", "fixed"]  # what lines do when the camera is moved
@@ -84,6 +86,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         raise ConfigError(f"camera {camera.name}", what, "choose record: annotated")
     blocks = waits if config.when_full == "auto" else config.when_full == "block"
     letterbox = Letterbox((x1, y1, x2, y2), input_hw)
+    points, gate = points_of(config), live if config.detector.gate == "auto" else config.detector.gate == "on"
     return CameraPlan(
         name=camera.name,
         source=masked(camera.source),
@@ -97,8 +100,9 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         timeout_s=camera.timeout_s,
         blocks=blocks,
         every=config.detector.every,
-        gate=live if config.detector.gate == "auto" else config.detector.gate == "on",
-        letterboxes=_letterboxes(config, letterbox),
+        gate=gate,
+        letterboxes={p.look.name: letterbox_of(config.detector, scene, letterbox, p.look) for p in points},
+        gate_opens=gate and not all(point.gate for point in points),
         budget=_budget(camera, blocks),
         frozen_s=camera.frozen_s,
         view=camera.view,
@@ -109,12 +113,17 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
     )
 
 
-def _letterboxes(config: Config, letterbox: Letterbox) -> dict[int, Letterbox]:
-    """Of the operating points, by the long side of the input that they name; without any budget, only the largest."""
-    wanted = config.detector.input
-    most = wanted if isinstance(wanted, int) else max(wanted)
-    points = config.detector.points if any(camera.budget for camera in config.cameras) else ()
-    return {most: letterbox} | {p.input: letterbox.smaller(p.input / most) for p in points if p.input < most}
+def letterbox_of(wanted: DetectorConfig, scene: Scene, whole: Letterbox, look: Look) -> Letterbox:
+    """What a look shows of what a camera's network sees at most."""
+    share = look.input / longest(wanted)
+    seen = whole if look.region == "whole" else _part_near_lines(scene, whole)
+    return seen if share >= 1 else seen.smaller(share)
+
+
+def _part_near_lines(scene: Scene, whole: Letterbox) -> Letterbox:
+    """All where movements or visits are counted: there, tracks are followed through the whole picture."""
+    lines = () if scene.zones or scene.movements else scene.lines
+    return near_lines(lines, (scene.width, scene.height), whole)
 
 
 def _budget(camera: CameraConfig, blocks: bool) -> Budget | None:

@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
+from stream.budget import Region
 from stream.geometry import STRIDE
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sources import masked
 
 Fraction4 = tuple[float, float, float, float]
 Positive = Annotated[int, Field(gt=0)]
+Precision = Literal["auto", "f32", "bf16", "fp16", "int8"]
 Recording = Literal["annotated", "original", "events", "none"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -129,8 +131,19 @@ class CameraConfig(Settings):
 class PointConfig(Settings):
     """An operating point, as `roadtally tune` measures it on a machine."""
 
+    model: str = Field(default="", description="Network; by default that of the detector.")
+    precision: Precision | Literal[""] = Field(
+        default="", description="Number format; by default that of the detector."
+    )
+
     input: Positive = Field(description="Longest side of the network's input in pixels: at most that of the detector.")
+    region: Region = Field(
+        default="whole", description="whole: all that the camera's network sees; lines: only what is near the lines."
+    )
     every: Positive = Field(default=1, description="Pictures a look; between them the filter predicts.")
+    gate: bool = Field(
+        default=True, description="Pass over pictures in which nothing moves, where the camera has a motion gate."
+    )
     ms: float = Field(gt=0, description="That a look keeps the device busy.")
     error: float = Field(ge=0, description="Share of the crossings that it miscounts.")
 
@@ -153,7 +166,7 @@ class DetectorConfig(Settings):
     engine: Literal["auto", "openvino", "torch"] = Field(
         default="auto", description="What runs the network; auto: torch where there is a GPU, else openvino."
     )
-    precision: Literal["auto", "f32", "bf16", "fp16", "int8"] = Field(
+    precision: Precision = Field(
         default="auto", description="Number format of the network; auto: the fastest native one of the device."
     )
     score: float = Field(default=0.1, ge=0, le=1, description="Weaker detections are dropped at once.")
@@ -169,7 +182,7 @@ class DetectorConfig(Settings):
     points: tuple[PointConfig, ...] = Field(
         default=(),
         description="Operating points that a camera with a budget moves between: those that `roadtally tune` wrote. "
-        "By default every k-th picture at the size of `input`.",
+        "By default what is typical of the detector, at every k-th picture.",
     )
 
     _gate_words = field_validator("gate", mode="before")(_on_or_off)

@@ -56,6 +56,14 @@ class Letterbox:
         height, width = round((y2 - y1) * self.scale), round((x2 - x1) * self.scale)
         return max(1, min(height, self.input_hw[0])), max(1, min(width, self.input_hw[1]))
 
+    def place_of(self, crop_xyxy: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """(top, left, height, width) in network pixels of a part of the region."""
+        x1, y1, x2, y2 = crop_xyxy
+        left, top = round((x1 - self.crop_xyxy[0]) * self.scale), round((y1 - self.crop_xyxy[1]) * self.scale)
+        height, width = round((y2 - y1) * self.scale), round((x2 - x1) * self.scale)
+        rows, columns = self.content_hw
+        return top, left, min(height, rows - top), min(width, columns - left)
+
     def to_picture(self, xyxy: np.ndarray) -> np.ndarray:
         """Boxes f32 (N, 4) in network pixels -> picture pixels, clipped to the region that was looked at."""
         x1, y1, x2, y2 = self.crop_xyxy

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
 FAST_S, SLOW_S = 1.0, 5.0  # a rate is the larger of two means: bursts count at once, and are forgotten slowly
 PEAK_S = 30.0  # a peak is forgotten so slowly: behind a motion gate pictures come in bursts
-DRIFT_S, OWN_S = 1.5, 15.0  # of busy time: how soon the machine's, and an input's own, difference is believed
+DRIFT_S, OWN_S = 1.5, 15.0  # of busy time: how soon the machine's, and a look's own, difference is believed
 
 
 class Rate:
@@ -46,30 +46,30 @@ class Rate:
 
 
 class Service:
-    """Milliseconds that a picture keeps the network busy, by input size: what the profile said, corrected.
+    """Milliseconds that a picture keeps the device busy, by the way of looking at it: what the profile said, corrected.
 
-    What was measured of one input tells of all: the machine may be slower than when the profile was made. Only what
-    lasts is the input's own.
+    What was measured of one way tells of all: the machine may be slower than when the profile was made. Only what lasts
+    is the way's own.
     """
 
-    def __init__(self, profile_ms: Mapping[int, float]) -> None:
+    def __init__(self, profile_ms: Mapping[Hashable, float]) -> None:
         self._profile_ms = dict(profile_ms)
         self._own = dict.fromkeys(profile_ms, 0.0)  # logarithms of factors
         self._machine = 0.0
         self._known = False
 
-    def add(self, input_: int, ms: float) -> None:
-        """A picture of this input took so long."""
-        off = math.log(max(ms, 1e-3) / self.ms(input_))
+    def add(self, look: Hashable, ms: float) -> None:
+        """A picture looked at like this took so long."""
+        off = math.log(max(ms, 1e-3) / self.ms(look))
         if not self._known:
             self._known, self._machine = True, off
             return
         off = max(-1.0, min(1.0, off))  # one hiccup says little
         self._machine += off * -math.expm1(-ms / 1000 / DRIFT_S)
-        self._own[input_] += off * -math.expm1(-ms / 1000 / OWN_S)
+        self._own[look] += off * -math.expm1(-ms / 1000 / OWN_S)
 
-    def ms(self, input_: int) -> float:
-        return self._profile_ms[input_] * math.exp(self._own[input_] + self._machine)
+    def ms(self, look: Hashable) -> float:
+        return self._profile_ms[look] * math.exp(self._own[look] + self._machine)
 
 
 class Delays:

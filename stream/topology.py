@@ -8,15 +8,13 @@ from typing import Any
 import msgspec
 
 from models.contract import DetectorSpec
-from stream.budget import OperatingPoint, front_of
+from stream.budget import OperatingPoint
 from stream.cameras import CameraPlan, plan_camera
 from stream.config import STAGES, Config, PlacementConfig
 from stream.errors import ConfigError
+from stream.operating import points_of
 from stream.transport.ring import RingSpec
 from stream.video import VideoInfo
-
-UNMEASURED_EVERY = (1, 2, 3, 4, 6, 8)  # operating points without a profile
-UNKNOWN_MS = 10.0  # of a look, until the first is measured
 
 Endpoint = Callable[[str, str], str]
 """(name of a socket, host or "") -> its address; the caller knows which transport and which ports are free."""
@@ -70,7 +68,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     place = config.placement
     handles = place.mode == "processes"
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
-    spec, points = _detector_spec(config, cameras), _points(config, cameras)
+    spec, points = _detector_spec(config, cameras), points_of(config)
     groups = (STAGES,) if place.mode == "inline" else place.workers
     last = _last_pixel_group(groups, config.output.record == "annotated")
     lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
@@ -135,17 +133,6 @@ def _detector_spec(config: Config, cameras: tuple[CameraPlan, ...]) -> DetectorS
         score=wanted.score,
         threads=wanted.threads,
     )
-
-
-def _points(config: Config, cameras: tuple[CameraPlan, ...]) -> tuple[OperatingPoint, ...]:
-    """The front of the profile; without one, fewer and fewer looks. One point where no camera has a budget."""
-    wanted = config.detector
-    most = wanted.input if isinstance(wanted.input, int) else max(wanted.input)
-    if all(camera.budget is None for camera in cameras):
-        return (OperatingPoint(most, 1, UNKNOWN_MS, 0.0),)
-    if not wanted.points:
-        return tuple(OperatingPoint(most, every, UNKNOWN_MS, 0.02 * (every - 1)) for every in UNMEASURED_EVERY)
-    return front_of([OperatingPoint(point.input, point.every, point.ms, point.error) for point in wanted.points])
 
 
 def _last_pixel_group(groups: tuple[tuple[str, ...], ...], video: bool) -> int:

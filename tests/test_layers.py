@@ -21,6 +21,7 @@ LAYERS = (
      "stream.overlay", "stream.synth"),
     ("models",),
     ("stream.transport", "stream.config", "stream.config_file", "stream.options", "stream.problems"),
+    ("stream.operating",),
     ("stream.cameras",),
     ("stream.topology",),
     ("stream.store", "stream.trajectories", "stream.claim"),

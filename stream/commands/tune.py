@@ -1,12 +1,15 @@
-"""Measure the operating points of this machine on a clip."""
+"""Measure the operating points of this machine, on a clip or on what a live camera shows now."""
 
 from __future__ import annotations
 
+import itertools
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from stream.budget import Region
 from stream.commands.run import Lines, configured
 from stream.errors import ConfigError
 
@@ -14,14 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream.cameras import CameraPlan
-    from stream.config import Config
+    from stream.config import CameraConfig, Config
     from stream.truth import TrueCrossing
     from stream.tuning.looks import Looks
     from stream.tuning.measure import Measured
 
+RECORDED = "recorded.mp4"  # of a live camera, in the folder of the profile
+
 
 def tune(
-    source: Annotated[str, typer.Argument(help="A clip of the camera, half a minute or more with traffic.")],
+    source: Annotated[
+        str, typer.Argument(help="A clip of the camera, half a minute or more with traffic; or the camera's address.")
+    ],
     line: Lines = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="CSV of its true crossings.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of profile.yaml and points.png.")] = Path("profile"),
@@ -29,28 +36,35 @@ def tune(
     precision: Annotated[list[str] | None, typer.Option(help="Number formats; may be repeated.")] = None,
     inputs: Annotated[str, typer.Option(help="Long sides of the network's input.")] = "416,320,256",
     every: Annotated[str, typer.Option(help="Pictures a look.")] = "1,2,3,4,6,8",
-    seconds: Annotated[float, typer.Option(help="Of the clip, from its begin.", min=1.0)] = 60.0,
+    seconds: Annotated[
+        float, typer.Option(help="Of the clip, from its begin; of a camera, recorded first.", min=1.0)
+    ] = 60.0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")] = None,
 ) -> None:
     """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
     from stream.display import console
+    from stream.sources import is_live, masked
     from stream.tuning.measure import measure
     from stream.tuning.plot import plot_points
     from stream.tuning.profile import write_profile
 
     sizes, steps = _whole_numbers("--inputs", inputs), _whole_numbers("--every", every)
     base = [*(set_ or []), f"detector.input={max(sizes)}", "output.record=none"]
-    config, camera = _camera(source, line, base)
+    config, camera = _camera(source, line, base, out, seconds)
     all_looks = _all_looks(config, camera, weights, precision, sizes, seconds)
-    true = _truth(truth, Path(source).stem, len(all_looks[0].seen))
+    true = _truth(truth, Path(camera.source).stem, len(all_looks[0].seen))
     measured = measure(config, camera.scene, all_looks, steps, true)
     _show(measured, has_truth=true is not None)
-    paths = [write_profile(out / "profile.yaml", measured, Path(source).name, has_truth=true is not None)]
+    shown = masked(source) if is_live(source) else Path(source).name
+    paths = [write_profile(out / "profile.yaml", measured, shown, has_truth=true is not None)]
     paths.append(plot_points(measured, out / "points.png", f"{camera.name}: operating points of this machine"))
     console.print("\n".join(str(path) for path in paths), highlight=False)
 
 
-def _camera(source: str, line: list[str] | None, settings: list[str]) -> tuple[Config, CameraPlan]:
+def _camera(
+    source: str, line: list[str] | None, settings: list[str], out: Path, seconds: float
+) -> tuple[Config, CameraPlan]:
+    """A live camera is recorded first; its plan is then that of the recording."""
     from stream.cameras import plan_camera
     from stream.options import read_drawing
     from stream.sources import is_live
@@ -58,12 +72,29 @@ def _camera(source: str, line: list[str] | None, settings: list[str]) -> tuple[C
 
     config = configured(source, read_drawing(line, None, None), {}, settings)
     (first, *more) = config.cameras
-    if more or is_live(first.source):
-        what = "expected one clip, got " + (f"{1 + len(more)} cameras" if more else "a live camera")
-        raise ConfigError("tune", what, "record a minute first: roadtally run ADDRESS --record original")
+    if more:
+        raise ConfigError("tune", f"expected one camera, got {1 + len(more)}", "tune one after the other")
     if not first.lines:
         raise ConfigError("tune", "expected a line to count at", "for example --line A:0.1,0.5,0.9,0.5")
+    if is_live(first.source):
+        first = first.model_copy(update={"source": str(_recorded(first, out / RECORDED, seconds))})
     return config, plan_camera(config, first, probe(first.source))
+
+
+def _recorded(camera: CameraConfig, path: Path, seconds: float) -> Path:
+    from stream.display import console
+    from stream.sources import masked, with_credentials
+    from stream.tuning.record import record
+    from stream.video import Patience, probe_live
+
+    source = with_credentials(camera.source, camera.name, os.environ)
+    with console.status(f"{masked(source)}: connecting") as status:
+        info = probe_live(source, Patience.of(camera.timeout_s, source), camera.wait_s)
+
+        def tell(recorded_s: float) -> None:
+            status.update(f"{masked(source)}: recording, {recorded_s:.0f} s of {seconds:.0f} s")
+
+        return record(source, info, path, seconds, tell)
 
 
 def _all_looks(
@@ -74,24 +105,27 @@ def _all_looks(
     sizes: list[int],
     seconds: float,
 ) -> list[Looks]:
-    """Of every network, the largest input first."""
+    """Of every network at every size, at the whole and, where that spares much, at the part near the lines."""
     from models.contract import DetectorSpec
     from models.registry import open_detector
+    from stream.budget import Look
+    from stream.cameras import letterbox_of
     from stream.display import console
     from stream.tuning.looks import look
 
     wanted = config.detector
+    ways = [Look(input_, region) for input_ in sorted(sizes, reverse=True) for region in get_args(Region)]
+    boxes = {letterbox_of(wanted, camera.scene, camera.letterbox, way): way for way in reversed(ways)}
     found = []
     with console.status("") as status:
         warm = DetectorSpec(wanted.model, ((64, 64),), wanted.engine)
         open_detector(warm).close()  # what the engine itself takes is no network's memory
-        for model in weights or [wanted.model]:
-            for number in precision or [wanted.precision]:
-                for input_ in sorted(sizes, reverse=True):
-                    status.update(f"{model}, {number}, input {input_}: looking at the clip")
-                    spec = DetectorSpec(model, (), wanted.engine, number, score=wanted.score, threads=wanted.threads)
-                    found.append(look(config, camera, spec, input_, seconds))
-    return sorted(found, key=lambda looks: -looks.network.input)
+        for model, number in itertools.product(weights or [wanted.model], precision or [wanted.precision]):
+            spec = DetectorSpec(model, (), wanted.engine, number, score=wanted.score, threads=wanted.threads)
+            for way in reversed(boxes.values()):
+                status.update(f"{model}, {number}, input {way.name}: looking at the clip")
+                found.append(look(config, camera, spec, way, seconds))
+    return found
 
 
 def _truth(path: Path | None, clip: str, pictures: int) -> list[TrueCrossing] | None:
@@ -120,7 +154,7 @@ def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
         table.add_row(network.name, *(f"{value:.1f}" for value in figures))
     console.print(table)
     points = chosen(measured)
-    against = "the truth" if has_truth else "the largest input at every picture"
+    against = "the truth" if has_truth else "the dearest at every picture"
     title = f"operating points against {against}; * in the profile"
     table = new_table(
         title, ("", "network", "gate"), ("every", "looks %", "ms a picture", "AP", "missed", "extra", "error %")

@@ -177,7 +177,7 @@ class Decode:
         duty: Duty = "detect" if seq % self._camera.every == 0 else "predict"
         if duty == "detect" and self._gate is not None and not self._gate.passes(planes[0], picture.pts_s):
             duty = "quiet"
-        tensor = slot.tensor if duty == "detect" else None
+        tensor = slot.tensor if duty == "detect" or (duty == "quiet" and self._camera.gate_opens) else None
         self._shaper.fill(planes, slot.yuv, tensor)
         slot.stamp[:] = self._pool.epoch, seq
         camera = self._camera

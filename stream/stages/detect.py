@@ -16,11 +16,12 @@ import msgspec
 import numpy as np
 
 from models.contract import Pending
-from models.registry import open_detector
 from stream.batching import Batcher, Share
+from stream.budget import Look
 from stream.geometry import Letterbox
-from stream.messages import Decoded, Detected, Detections, InBand, Message
+from stream.messages import Decoded, Detected, Detections, Duty, InBand, Message
 from stream.metrics import Metrics
+from stream.stages.networks import Networks
 from stream.stages.points import Points
 from stream.topology import WorkerPlan
 
@@ -33,7 +34,7 @@ class _Entry:
 
     message: Decoded | InBand
     since_s: float
-    input: int = 0
+    look: Look | None = None
     letterbox: Letterbox | None = None
     pending: Pending | None = None
     row: int = 0
@@ -42,10 +43,10 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Pass:
-    """A pass under way: its pictures are of one input. beside: passes under way when it began, itself counted."""
+    """A pass under way: its pictures are looked at in one way. beside: passes under way when it began, with itself."""
 
     pending: Pending
-    input: int
+    look: Look
     pictures: int
     began_s: float
     beside: int
@@ -55,8 +56,8 @@ class Detect:
     """The detector of all cameras of one worker."""
 
     def __init__(self, work: WorkerPlan, metrics: Metrics) -> None:
-        self._detector = open_detector(work.detector)
-        self.notes = (self._detector.describe,)
+        self._networks = Networks(work)
+        self.notes = self._networks.notes
         self._points = Points(work, metrics)
         newest = work.detector.max_batch + 1  # may wait: for one pass, and one that comes meanwhile
         shares = {camera.name: Share(camera.weight, None if camera.blocks else newest) for camera in work.cameras}
@@ -71,7 +72,7 @@ class Detect:
         entry = _Entry(message, time.monotonic())
         camera = message.camera if isinstance(message, InBand) else message.frame.camera
         self._queues[camera].append(entry)
-        if isinstance(message, Decoded) and message.frame.duty == "detect":
+        if isinstance(message, Decoded) and message.frame.duty != "predict":
             self._ask(camera, entry, message)
         return list(self._finished(camera))
 
@@ -94,15 +95,17 @@ class Detect:
         return POLL_S if wait_s is None or not self._free() else min(wait_s, POLL_S)
 
     def close(self) -> None:
-        self._detector.close()
+        self._networks.close()
 
     def _ask(self, camera: str, entry: _Entry, message: Decoded) -> None:
-        look = self._points.look(message)
-        if look is None:
-            self._pass_over(entry)
+        seen = self._points.look(message)
+        if seen is None:
+            if message.frame.duty == "detect":
+                self._pass_over(entry)
             return
-        entry.asked, entry.input, entry.letterbox = True, *look
-        late = self._batcher.add(camera, entry, entry.letterbox.input_hw, entry.since_s)
+        entry.message = with_duty(message, "detect")
+        entry.asked, entry.look, entry.letterbox = True, *seen
+        late = self._batcher.add(camera, entry, seen, entry.since_s)
         if late is not None:
             self._pass_over(late)
 
@@ -110,16 +113,17 @@ class Detect:
         """How many passes can begin."""
         for one in [one for one in self._passes if one.pending.done()]:
             self._passes.remove(one)
-            shared = max(one.beside, self._detector.in_flight - 1)  # how many it shared the device with, or could have
-            self._points.served(one.input, 1000 * (time.monotonic() - one.began_s) / shared / one.pictures)
-        return self._detector.in_flight - len(self._passes)
+            shared = max(one.beside, self._networks.in_flight - 1)  # how many it shared the device with, or could have
+            self._points.served(one.look, 1000 * (time.monotonic() - one.began_s) / shared / one.pictures)
+        return self._networks.in_flight - len(self._passes)
 
     def _start(self, batch: list[_Entry]) -> None:
-        began_s = time.monotonic()
+        began_s, look = time.monotonic(), batch[0].look
+        assert look is not None
         tensors = [self._points.picture(entry.message, entry.letterbox) for entry in batch]  # type: ignore[arg-type]
         pictures = tensors[0][None] if len(tensors) == 1 else np.stack(tensors)
-        pending = self._detector.start(pictures)
-        self._passes.append(_Pass(pending, batch[0].input, len(batch), began_s, len(self._passes) + 1))
+        pending = self._networks.start(look, pictures)
+        self._passes.append(_Pass(pending, look, len(batch), began_s, len(self._passes) + 1))
         for row, entry in enumerate(batch):
             entry.pending, entry.row = pending, row
         self._metrics.count("roadtally_passes_total")
@@ -127,9 +131,8 @@ class Detect:
     def _pass_over(self, entry: _Entry) -> None:
         """A picture that is not looked at: its tracks are predicted."""
         assert isinstance(entry.message, Decoded)
-        frame = msgspec.structs.replace(entry.message.frame, duty="predict")
-        entry.message, entry.asked = msgspec.structs.replace(entry.message, frame=frame), False
-        self._metrics.count("roadtally_passed_over_total", camera=frame.camera)
+        entry.message, entry.asked = with_duty(entry.message, "predict"), False
+        self._metrics.count("roadtally_passed_over_total", camera=entry.message.frame.camera)
 
     def _finished(self, camera: str) -> Iterator[Message]:
         """Messages from the head of the camera's queue whose passes are done: order is kept."""
@@ -153,3 +156,9 @@ class Detect:
             return None
         found = entry.pending.result()[entry.row]
         return Detections(entry.letterbox.to_picture(found.xyxy), found.score, found.label, found.masks)
+
+
+def with_duty(message: Decoded, duty: Duty) -> Decoded:
+    if message.frame.duty == duty:
+        return message
+    return msgspec.structs.replace(message, frame=msgspec.structs.replace(message.frame, duty=duty))

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from stream.budget import Controller, Move
+from stream.budget import Controller, Look, Move
 from stream.geometry import Letterbox
 from stream.messages import Decoded, Frame, Notice
 from stream.metrics import Metrics
@@ -30,22 +30,22 @@ class Points:
         for camera in work.cameras:
             self._tell(camera.name)
 
-    def look(self, message: Decoded) -> tuple[int, Letterbox] | None:
-        """The input at which the network shall see a picture, and its letterbox; None: it is not looked at."""
-        camera = message.frame.camera
-        if not self._controller.asks(camera, time.monotonic()):
+    def look(self, message: Decoded) -> tuple[Look, Letterbox] | None:
+        """How a picture shall be looked at, and its letterbox; None: it is not."""
+        camera, moved = message.frame.camera, message.frame.duty == "detect"
+        if not self._controller.asks(camera, time.monotonic(), moved=moved) or message.tensor is None:
             return None
-        input_ = self._controller.point(camera).input
-        return input_, self._cameras[camera].letterboxes[input_]
+        look = self._controller.point(camera).look
+        return look, self._cameras[camera].letterboxes[look.name]
 
     def picture(self, message: Decoded, letterbox: Letterbox) -> np.ndarray:
         """The network input u8 (h, w, 3) of a picture."""
         assert message.tensor is not None
         return shrunk(message.tensor, self._cameras[message.frame.camera].letterbox, letterbox)
 
-    def served(self, input_: int, ms: float) -> None:
-        """A look at this input kept the device busy for so long."""
-        self._controller.served(input_, ms)
+    def served(self, look: Look, ms: float) -> None:
+        """A look at one picture kept the device busy for so long."""
+        self._controller.served(look, ms)
 
     def result(self, frame: Frame, since_s: float) -> None:
         """What was found in a picture that came at since_s is about to be told."""
@@ -64,7 +64,7 @@ class Points:
         self._tell(move.camera)
         frame = self._last.get(move.camera)
         epoch, pts_s = (frame.epoch, frame.pts_s) if frame else (0, 0.0)
-        text = f"input {move.before.name} -> {move.after.name}: {move.reason}"
+        text = f"{move.before.name} -> {move.after.name}: {move.reason}"
         return Notice(move.camera, epoch, pts_s, "budget", text)
 
     def _tell(self, camera: str) -> None:

@@ -15,7 +15,8 @@ from av.video.frame import VideoFrame
 from models.bench import bench
 from models.contract import DetectorSpec, Pending
 from models.registry import open_detector
-from stream.cameras import CameraPlan
+from stream.budget import Look, Region
+from stream.cameras import CameraPlan, letterbox_of
 from stream.config import Config
 from stream.counting import Counter
 from stream.gate import MotionGate
@@ -28,12 +29,14 @@ BENCH_S = 0.6  # for the time of a look alone
 
 
 class Network(msgspec.Struct, frozen=True):
-    """A network at one input size. ms: that a look keeps the device busy when all of it is used, nothing else running;
-    running_ms: the same beside the other stages; latency_ms: of a look alone; memory_mb: that the process grew by."""
+    """A network at one input size, for the whole or for what is near the lines. ms: that a look keeps the device busy
+    when all of it is used, nothing else running; running_ms: the same beside the other stages; latency_ms: of a look
+    alone; memory_mb: that the process grew by."""
 
     model: str
     precision: str
     input: int
+    region: Region
     ms: float
     running_ms: float
     latency_ms: float
@@ -41,7 +44,7 @@ class Network(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return f"{self.model} {self.precision} {self.input}"
+        return Look(self.input, self.region, self.model, self.precision).name
 
 
 class Looks(msgspec.Struct, frozen=True):
@@ -53,19 +56,21 @@ class Looks(msgspec.Struct, frozen=True):
     moved: list[bool]
 
 
-def look(config: Config, camera: CameraPlan, spec: DetectorSpec, input_: int, most_s: float) -> Looks:
+def look(config: Config, camera: CameraPlan, spec: DetectorSpec, wanted: Look, most_s: float) -> Looks:
     """Let a network look at every picture of the first seconds of a file, with decoding, tracking and counting beside.
 
-    camera: its letterbox is of the largest input. Raises SourceError, ModelError.
+    camera: its letterbox is of the largest input; wanted: of which the input and the region count here. Raises
+    SourceError, ModelError.
     """
     before_mb = _memory_mb()
-    box = camera.letterbox.smaller(input_ / max(camera.letterbox.input_hw))
+    box = letterbox_of(config.detector, camera.scene, camera.letterbox, wanted)
     spec = msgspec.structs.replace(spec, input_hw=(box.input_hw,))
     (alone,) = bench(spec, (1,), BENCH_S)
     watch = _Watch(config, camera, box)
     running_ms = _run(watch, spec, camera.source, most_s)
     memory_mb = max(0.0, _memory_mb() - before_mb)
-    network = Network(spec.model, spec.precision, input_, alone.ms_per_picture, running_ms, alone.latency_ms, memory_mb)
+    times_ms = alone.ms_per_picture, running_ms, alone.latency_ms
+    network = Network(spec.model, spec.precision, wanted.input, wanted.region, *times_ms, memory_mb)
     return Looks(network, watch.pts_s, watch.seen, watch.moved)
 
 

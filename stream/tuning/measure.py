@@ -76,10 +76,11 @@ def replay(config: Config, scene: Scene, looks: Looks, every: int, *, gate: bool
 def measure(
     config: Config, scene: Scene, all_looks: Sequence[Looks], every: Sequence[int], true: list[TrueCrossing] | None
 ) -> list[Measured]:
-    """Every network at every k, without and with the gate. The first of all_looks at every picture is the reference
-    for boxes, and for crossings where there is no truth."""
-    reference = replay(config, scene, all_looks[0], 1, gate=False)
-    fps = _fps(all_looks[0].pts_s)
+    """Every network at every k, without and with the gate. The dearest network at every picture is the reference for
+    boxes, and for crossings where there is no truth."""
+    dearest = max(all_looks, key=lambda looks: (looks.network.input, looks.network.ms))
+    reference = replay(config, scene, dearest, 1, gate=False)
+    fps = _fps(dearest.pts_s)
     truth = [_taken_for_true(crossing) for crossing in reference.crossings] if true is None else true
     measured = []
     for looks in all_looks:

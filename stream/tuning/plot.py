@@ -36,7 +36,7 @@ def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
             x, y = [one.cost_ms for one in own], [100 * one.expected_error for one in own]
             axes.scatter(x, y, edgecolors=colour, facecolors=face, marker=marker, zorder=2, label=label)
     for one in best:
-        text = f"{one.network.input}" if one.every == 1 else f"{one.network.input} / {one.every}"
+        text = f"{one.network.name}" if one.every == 1 else f"{one.network.name} / {one.every}"
         axes.annotate(
             text, (one.cost_ms, 100 * one.expected_error), textcoords="offset points", xytext=(5, 5), fontsize=8
         )

@@ -34,12 +34,17 @@ def shapes(info: VideoInfo, letterbox: Letterbox | None, wants_yuv: bool) -> dic
 
 
 def shrunk(tensor: np.ndarray, large: Letterbox, small: Letterbox) -> np.ndarray:
-    """A network input u8 (h, w, 3) of one letterbox, for a smaller one of the same region."""
+    """A network input u8 (h, w, 3) of one letterbox, for a smaller one of the same region or of a part of it."""
     if small == large:
         return tensor
-    (height, width), (rows, columns) = large.content_hw, small.content_hw
+    top, left, height, width = large.place_of(small.crop_xyxy)
+    rows, columns = small.content_hw
+    seen = tensor[top : top + height, left : left + width]
     out = np.full((*small.input_hw, 3), PADDING, np.uint8)
-    out[:rows, :columns] = cv2.resize(tensor[:height, :width], (columns, rows), interpolation=cv2.INTER_AREA)
+    if abs(height - rows) > 1 or abs(width - columns) > 1:  # else the same pixels do: they lie where they did
+        seen = cv2.resize(seen, (columns, rows), interpolation=cv2.INTER_AREA)
+    height, width = min(len(seen), rows), min(seen.shape[1], columns)
+    out[:height, :width] = seen[:height, :width]
     return out
 
 

@@ -36,7 +36,7 @@ def test_a_profile_is_written_that_a_run_can_load_when_a_clip_was_tuned(tmp_path
     config = parse(raw, "test", read_profile(tmp_path / "profile/profile.yaml"))
     assert len(config.detector.points) == len(document["detector"]["points"])
     measured = document["measured"]["points"]
-    assert len(measured) == 2 * 3 * 2
+    assert len(measured) == 2 * 2 * 3 * 2, "two inputs, whole and near the line, every k, without and with the gate"
     assert all(row["ms_alone"] > 0 and row["ms"] > 0 for row in measured)
 
 
@@ -49,14 +49,14 @@ def test_points_are_measured_by_the_truth_when_there_is_one(tmp_path: Path) -> N
 
 def test_what_is_wrong_is_said_when_it_cannot_be_tuned(tmp_path: Path) -> None:
     clip = str(blob_clip(tmp_path / "road.mp4", 4))
-    for options, words in (([clip], "a line"), (["rtsp://camera/stream", "--line", LINE], "record a minute")):
+    for options, words in (([clip], "a line"), ([clip, "--line", LINE, "--every", "0"], "whole numbers")):
         with pytest.raises(ConfigError, match=words):
             CliRunner().invoke(app, ["tune", *options], catch_exceptions=False)
 
 
 def test_the_front_leaves_out_what_is_beaten_when_points_are_compared() -> None:
     def point(ms: float, error: float) -> Measured:
-        return Measured(Network("n", "f32", 416, ms, ms, ms, 1.0), 1, True, 1.0, 0, 0, error, 1.0)
+        return Measured(Network("n", "f32", 416, "whole", ms, ms, ms, 1.0), 1, True, 1.0, 0, 0, error, 1.0)
 
     points = [point(8, 0.0), point(9, 0.1), point(4, 0.1), point(5, 0.2), point(1, 0.5)]
     assert front(points) == [points[0], points[2], points[4]]

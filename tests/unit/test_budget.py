@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stream.budget import Budget, Controller, Move, OperatingPoint, front_of
+from stream.budget import Budget, Controller, Look, Move, OperatingPoint, front_of
 from stream.load import Rate, Service
 
 POINTS = (
-    OperatingPoint(416, 1, 8.0, 0.02),
-    OperatingPoint(320, 1, 5.0, 0.05),
-    OperatingPoint(416, 2, 8.0, 0.06),
-    OperatingPoint(320, 2, 5.0, 0.09),
-    OperatingPoint(320, 4, 5.0, 0.15),
-    OperatingPoint(320, 8, 5.0, 0.30),
+    OperatingPoint(Look(416), 1, 8.0, 0.02),
+    OperatingPoint(Look(320), 1, 5.0, 0.05),
+    OperatingPoint(Look(416), 2, 8.0, 0.06),
+    OperatingPoint(Look(320), 2, 5.0, 0.09),
+    OperatingPoint(Look(320), 4, 5.0, 0.15),
+    OperatingPoint(Look(320), 8, 5.0, 0.30),
 )
 BUDGET = Budget(0.15)
 Of = Callable[[float], float]
@@ -33,10 +33,10 @@ class Device:
     slow: Of
     noise: float = 0.0
     other_s: float = 0.01  # from the camera to the detector and from there to the event
-    truth: dict[int, float] = field(default_factory=lambda: {point.input: point.ms for point in POINTS})
+    truth: dict[Look, float] = field(default_factory=lambda: {point.look: point.ms for point in POINTS})
     moves: list[tuple[float, Move]] = field(default_factory=list)
     delays: list[tuple[float, float]] = field(default_factory=list)
-    waiting: dict[str, tuple[float, int]] = field(default_factory=dict)
+    waiting: dict[str, tuple[float, Look]] = field(default_factory=dict)
     free_s: float = 0.0
     chance: random.Random = field(default_factory=lambda: random.Random(3))
 
@@ -49,7 +49,7 @@ class Device:
             due[camera] += 1 / cameras[camera](now_s)
             self._work(now_s)
             if self.controller.asks(camera, now_s):
-                self.waiting[camera] = now_s, self.controller.point(camera).input
+                self.waiting[camera] = now_s, self.controller.point(camera).look
             else:
                 self._tell(camera, now_s, self.other_s)
             self._work(now_s)
@@ -59,11 +59,11 @@ class Device:
     def _work(self, now_s: float) -> None:
         while self.waiting and self.free_s <= now_s:
             camera = min(self.waiting, key=lambda c: self.waiting[c][0])
-            since_s, input_ = self.waiting.pop(camera)
+            since_s, look = self.waiting.pop(camera)
             begin_s = max(self.free_s, since_s)
-            ms = self.truth[input_] * self.slow(begin_s) * self.chance.lognormvariate(0, self.noise)
+            ms = self.truth[look] * self.slow(begin_s) * self.chance.lognormvariate(0, self.noise)
             self.free_s = begin_s + ms / 1000
-            self.controller.served(input_, ms)
+            self.controller.served(look, ms)
             self._tell(camera, self.free_s, self.free_s - since_s + self.other_s)
 
     def _tell(self, camera: str, now_s: float, delay_s: float) -> None:
@@ -87,7 +87,7 @@ def at_25(now_s: float) -> float:
 
 
 def test_the_front_holds_what_no_other_beats_when_points_are_compared() -> None:
-    worse = (OperatingPoint(416, 3, 8.0, 0.2), OperatingPoint(640, 1, 20.0, 0.02))
+    worse = (OperatingPoint(Look(416), 3, 8.0, 0.2), OperatingPoint(Look(640), 1, 20.0, 0.02))
     assert front_of([*reversed(POINTS), *worse]) == POINTS
 
 
@@ -147,7 +147,7 @@ def test_it_does_not_oscillate_when_the_load_lies_at_a_threshold(load: float) ->
 )
 def test_it_settles_within_the_budget_when_the_profile_is_wrong(truth: dict[int, float]) -> None:
     run = device(lambda t: 1.0, noise=0.1)
-    run.truth = truth
+    run.truth = {Look(input_): ms for input_, ms in truth.items()}
     run.run({"cam": at_25}, 600)
     assert run.p95_s(20, 600) <= BUDGET.latency_p95_s
     assert run.moves_in(120, 600) <= 6, run.moves
@@ -175,8 +175,45 @@ def test_pictures_beyond_the_rate_are_not_looked_at_when_the_budget_names_one() 
 
 
 def test_every_kth_picture_is_looked_at_when_the_point_says_so() -> None:
-    controller = Controller((OperatingPoint(320, 4, 5.0, 0.1),), {"cam": None})
+    controller = Controller((OperatingPoint(Look(320), 4, 5.0, 0.1),), {"cam": None})
     assert [controller.asks("cam", k / 25) for k in range(8)].count(True) == 2
+
+
+def test_whoever_comes_after_a_quiet_time_is_seen_at_once_when_few_pictures_are_looked_at() -> None:
+    """Counting only the pictures that moved made it wait for up to seven of them."""
+    controller = Controller((OperatingPoint(Look(320), 8, 5.0, 0.1),), {"cam": None})
+    looks = [k for k in range(40) if controller.asks("cam", k / 25, moved=k >= 20)]
+    assert looks == [20, 28, 36]
+
+
+@pytest.mark.parametrize(("gate", "looks"), [(True, 0), (False, 10)])
+def test_a_still_road_is_looked_at_only_when_the_point_has_no_gate(gate: bool, looks: int) -> None:
+    controller = Controller((OperatingPoint(Look(320), 2, 5.0, 0.1, gate=gate),), {"cam": None})
+    assert sum(controller.asks("cam", k / 25, moved=False) for k in range(20)) == looks
+
+
+def test_the_gate_comes_back_when_looking_at_a_still_road_costs_too_much() -> None:
+    points = (OperatingPoint(Look(416), 1, 8.0, 0.0, gate=False), OperatingPoint(Look(416), 1, 8.0, 0.01))
+    controller, now_s = Controller(points, {"cam": BUDGET}), 0.0
+    for k in range(250):
+        now_s = k / 25
+        if controller.asks("cam", now_s, moved=k % 10 == 0):
+            controller.served(Look(416), 60.0)
+            controller.arrived("cam", now_s, 0.06)
+        controller.decide(now_s)
+    assert controller.point("cam").gate and controller.load(now_s) < 0.3
+
+
+def test_a_lighter_network_and_a_part_of_the_picture_are_taken_when_the_machine_is_slower() -> None:
+    points = (
+        OperatingPoint(Look(416, model="small"), 1, 20.0, 0.01),
+        OperatingPoint(Look(416, "lines", "small"), 1, 12.0, 0.015),
+        OperatingPoint(Look(416), 1, 8.0, 0.02),
+    )
+    for slow, expected in ((1.2, 0), (2.1, 1), (3.8, 2)):
+        run = Device(Controller(points, {"cam": BUDGET}), lambda t, slow=slow: slow)
+        run.truth = {point.look: point.ms for point in points}
+        assert run.run({"cam": at_25}, 30).controller.point("cam") == points[expected]
 
 
 def test_each_move_says_why_when_it_is_made() -> None:
@@ -195,9 +232,9 @@ def test_a_rate_counts_a_burst_at_once_when_it_comes() -> None:
     assert math.isclose(rate.value(100.0), 0, abs_tol=0.01)
 
 
-def test_a_slower_machine_slows_all_inputs_when_one_is_measured() -> None:
-    service = Service({416: 8.0, 320: 5.0})
+def test_a_slower_machine_slows_all_looks_when_one_is_measured() -> None:
+    service = Service({"large": 8.0, "small": 5.0})
     for _ in range(500):
-        service.add(416, 24.0)
-    assert service.ms(416) == pytest.approx(24, rel=0.05)
-    assert service.ms(320) == pytest.approx(15, rel=0.3)
+        service.add("large", 24.0)
+    assert service.ms("large") == pytest.approx(24, rel=0.05)
+    assert service.ms("small") == pytest.approx(15, rel=0.3)

@@ -426,4 +426,4 @@ def test_a_budget_is_refused_when_the_pictures_wait() -> None:
         plan_camera(config, config.cameras[0], INFO)
     config = parse(raw, "test", {"when_full": "skip", "detector.points": [{"input": 320, "ms": 5, "error": 0.1}]})
     plan = plan_camera(config, config.cameras[0], INFO)
-    assert plan.budget is not None and {416, 320} == set(plan.letterboxes)
+    assert plan.budget is not None and set(plan.letterboxes) == {"320"}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.geometry import Letterbox, fit_input
-from stream.region import LEAST_GAIN, region_of
+from stream.region import LEAST_GAIN, near_lines, region_of
 from stream.scene import Line
 
 
@@ -57,3 +57,32 @@ def test_region_is_even_and_holds_every_line(ends: list[tuple[tuple[int, int], t
         assert x1 - 1 <= x <= x2 + 1 and y1 - 1 <= y <= y2 + 1
     whole = Letterbox((0, 0, 1920, 1080), fit_input((1920, 1080), 416))
     assert Letterbox(crop, input_hw).scale >= LEAST_GAIN * whole.scale
+
+
+WHOLE = Letterbox((0, 0, 1920, 1080), (256, 416))
+
+
+def test_only_a_part_is_looked_at_as_sharply_when_it_is_what_is_near_the_lines() -> None:
+    part = near_lines((Line("a", 500, 600, 1400, 600),), (1920, 1080), WHOLE)
+    assert part.input_hw[0] * part.input_hw[1] < 0.7 * 256 * 416
+    assert part.scale == pytest.approx(WHOLE.scale, rel=0.01)
+    left, top, right, bottom = part.crop_xyxy
+    assert left <= 420 and right >= 1480 and top <= 460 and bottom >= 740
+
+
+@pytest.mark.parametrize("lines", [(), (Line("a", 10, 100, 1900, 1000),)], ids=["no lines", "a line across it all"])
+def test_everything_is_looked_at_when_no_part_would_spare_much(lines: tuple[Line, ...]) -> None:
+    assert near_lines(lines, (1920, 1080), WHOLE) is WHOLE
+
+
+@settings(max_examples=60, deadline=None)
+@given(places, places)
+def test_a_part_lies_inside_and_holds_the_line_when_a_line_is_anywhere(a: tuple[int, int], b: tuple[int, int]) -> None:
+    if a == b:
+        return
+    part = near_lines((Line("a", *a, *b),), (1920, 1080), WHOLE)
+    assert all(side % 32 == 0 and side > 0 for side in part.input_hw) and not any(side % 2 for side in part.crop_xyxy)
+    x1, y1, x2, y2 = part.crop_xyxy
+    assert 0 <= x1 < x2 <= 1920 and 0 <= y1 < y2 <= 1080
+    for x, y in (a, b):
+        assert x1 - 5 <= x <= x2 + 5 and y1 - 5 <= y <= y2 + 5

@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 
 from models.contract import DetectorSpec
-from stream.budget import OperatingPoint
+from stream.budget import Look, OperatingPoint
 from stream.geometry import Letterbox
 from stream.messages import Decoded, Detected, EndOfStream, Frame, Message
 from stream.metrics import Metrics
 from stream.stages.detect import Detect
+from tests.blobs import BlobDetector
 
 ROUNDS, A_ROUND = 40, 4  # pictures of each camera that come while the detector makes two passes
 
 
 def detector_of(metrics: Metrics, blocks: bool, **weights: float) -> Detect:
     letterbox = Letterbox((0, 0, 64, 32), (32, 64))
-    fixed = {"letterbox": letterbox, "letterboxes": {64: letterbox}, "blocks": blocks, "budget": None}
+    fixed = {"letterbox": letterbox, "letterboxes": {"64": letterbox}, "blocks": blocks, "budget": None}
     cameras = [SimpleNamespace(name=n, weight=w, **fixed) for n, w in weights.items()]
     spec = DetectorSpec("tests.blobs:BlobDetector", ((32, 64),))
-    points = (OperatingPoint(64, 1, 5.0, 0.0),)
+    points = (OperatingPoint(Look(64), 1, 5.0, 0.0),)
     work = SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0, points=points, host="")
     return Detect(work, metrics)  # type: ignore[arg-type]
 
@@ -66,3 +67,35 @@ def test_every_picture_comes_out_in_order_when_cameras_want_too_much() -> None:
 def test_every_picture_is_looked_at_when_files_wait() -> None:
     out = flood(detector_of(Metrics(), True, one=1.0, other=1.0), ["one", "other"])
     assert sum(isinstance(m, Detected) and m.frame.duty == "detect" for m in out) == 2 * ROUNDS * A_ROUND
+
+
+def test_a_picture_is_looked_at_by_the_network_and_where_its_point_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[DetectorSpec] = []
+
+    class Noted(BlobDetector):
+        def __init__(self, spec: DetectorSpec) -> None:
+            super().__init__(spec)
+            opened.append(spec)
+
+    monkeypatch.setattr("stream.stages.networks.open_detector", Noted)
+    whole, part = Letterbox((0, 0, 64, 64), (64, 64)), Letterbox((0, 32, 64, 64), (32, 64))
+    looks = Look(64, "lines", "light"), Look(64)
+    camera = SimpleNamespace(
+        name="cam",
+        weight=1.0,
+        letterbox=whole,
+        letterboxes={looks[0].name: part, "64": whole},
+        blocks=True,
+        budget=None,
+    )
+    points = tuple(OperatingPoint(look, 1, 5.0, 0.0, gate=False) for look in looks)
+    spec = DetectorSpec("own", ())
+    work = SimpleNamespace(detector=spec, cameras=[camera], max_wait_ms=0.0, points=points, host="")
+    stage = Detect(work, Metrics())  # type: ignore[arg-type]
+    assert {(one.model, one.input_hw) for one in opened} == {("light", ((32, 64),)), ("own", ((64, 64),))}
+    seen = np.full((64, 64, 3), 150, np.uint8)
+    seen[40:50, 20:40] = 20
+    frame = Frame("cam", 0, 0, 0.0, 0, 64, 64, "quiet")  # shaped all the same: a point without a gate wants it
+    (found,) = [*stage.process(Decoded(frame, None, seen)), *stage.poll()]
+    assert isinstance(found, Detected) and found.frame.duty == "detect" and found.detections is not None
+    np.testing.assert_allclose(found.detections.xyxy, [[20, 40, 40, 50]])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream.geometry import Letterbox
-from stream.video import Shaper, VideoReader, shapes, yuv_planes
+from stream.video import Shaper, VideoReader, shapes, shrunk, yuv_planes
 from tests.build import Encoding, make_clip, make_picture
 
 RED, GREEN, BLUE, GREY = (0, 0, 200), (0, 200, 0), (200, 0, 0), (200, 200, 200)
@@ -131,6 +131,18 @@ def test_tensor_is_close_to_opencv_when_shrunk(tmp_path: Path) -> None:
     assert tensor is not None
     error = np.abs(tensor[:234].astype(int) - expected)
     assert error.mean() < 2.5
+
+
+def test_a_part_lies_where_it_did_when_it_is_cut_from_the_tensor(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", [make_picture(128, 96)] * 2)
+    whole = Letterbox((0, 0, 128, 96), (96, 128))
+    _, tensor, _ = shape_first(clip, whole)
+    assert tensor is not None
+    part = Letterbox((64, 32, 128, 64), (32, 64))
+    assert (shrunk(tensor, whole, part) == tensor[32:64, 64:128]).all()
+    assert shrunk(tensor, whole, part.smaller(0.5)).shape == (32, 32, 3)
+    place = part.to_picture(np.array([[0, 0, 64, 32]], np.float32))
+    assert place.tolist() == [[64, 32, 128, 64]]
 
 
 def test_pictures_are_scaled_to_the_first_size_when_the_resolution_changes(tmp_path: Path) -> None:

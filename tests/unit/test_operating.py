@@ -1,0 +1,49 @@
+"""Which operating points a run moves between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stream.budget import Look, OperatingPoint
+from stream.config_file import parse
+from stream.operating import points_of
+
+
+def points(budget: bool = True, **detector: Any) -> tuple[OperatingPoint, ...]:
+    camera = {"source": "rtsp://camera/road"} | ({"budget": {"latency_p95_ms": 150}} if budget else {})
+    return points_of(parse({"cameras": [camera], "detector": detector}, "test"))
+
+
+def test_there_is_one_point_when_no_camera_has_a_budget() -> None:
+    assert points(budget=False)[0].look == Look(416) and len(points(budget=False)) == 1
+
+
+@pytest.mark.parametrize("model", ["roadtally-small", "roadtally-nano"])
+def test_the_most_accurate_comes_first_and_much_can_be_spared_when_nothing_was_measured(model: str) -> None:
+    typical = points(model=model)
+    assert typical[0].look == Look(416) and typical[0].every == 1
+    costs, errors = [p.cost_ms for p in typical], [p.error for p in typical]
+    assert costs == sorted(costs, reverse=True) and errors == sorted(errors)
+    assert costs[0] / costs[-1] > 12
+    assert {p.look.model for p in typical} == ({"", "roadtally-nano"} if model == "roadtally-small" else {""})
+
+
+def test_a_profile_is_taken_at_its_word_when_there_is_one() -> None:
+    profile = [
+        {"model": "roadtally-small", "precision": "bf16", "input": 416, "ms": 20, "error": 0.01, "gate": False},
+        {
+            "model": "roadtally-nano",
+            "precision": "int8",
+            "input": 320,
+            "region": "lines",
+            "every": 2,
+            "ms": 4,
+            "error": 0.1,
+        },
+    ]
+    first, second = points(model="roadtally-small", precision="bf16", points=profile)
+    assert first == OperatingPoint(Look(416), 1, 20.0, 0.01, gate=False)
+    assert second == OperatingPoint(Look(320, "lines", "roadtally-nano", "int8"), 2, 4.0, 0.1)
+    assert (first.name, second.name) == ("416, no gate", "roadtally-nano int8 320 at lines, every 2")
