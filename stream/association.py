@@ -23,6 +23,9 @@ _FLICKER = np.array(
 )
 
 
+_NONE = np.zeros(0, np.intp)
+
+
 def outward(xyxy: np.ndarray) -> np.ndarray:
     """Boxes f64 (4, N) as they reach outward."""
     return np.concatenate([-xyxy[:2], xyxy[2:]])
@@ -37,48 +40,46 @@ def shared_area(a_box: np.ndarray, b_box: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(a_box: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) of boxes (4, N) and (4, M) that may touch. i never falls."""
-    order = b_box[0].argsort()
-    left = b_box[0].take(order)
-    widest = (b_box[0] + b_box[2]).max(initial=0.0)
-    low = left.searchsorted(-a_box[2])
-    count = left.searchsorted(a_box[0] + widest) - low
-    np.maximum(count, 0, out=count)
-    stop = count.cumsum()
+    """Pairs (i, j) of boxes (4, N) and (4, M) that may touch; none is inverted. i never falls."""
+    if not b_box.shape[1]:
+        return _NONE, _NONE
+    order, width = b_box[0].argsort(), b_box[0] + b_box[2]
+    left, widest = b_box[0].take(order), width[width.argmax()]
+    high = left.searchsorted(a_box[0] + widest)
+    count = high - left.searchsorted(-a_box[2])
     i = np.arange(len(count)).repeat(count)
-    j = order.take(np.arange(len(i)) + (low - stop + count).take(i))
-    touching = (b_box[1].take(j) + a_box[3].take(i) >= 0) & (b_box[3].take(j) + a_box[1].take(i) >= 0)
-    return i.compress(touching), j.compress(touching)
+    j = order.take(np.arange(len(i)) + (high - count.cumsum()).repeat(count))
+    gap = a_box[3::-2].take(i, axis=1) + b_box[1::2].take(j, axis=1)  # down of a, up of b; up of a, down of b
+    touching = (np.minimum(gap[0], gap[1]) >= 0).nonzero()[0]
+    return i.take(touching), j.take(touching)
 
 
-def likeness(a_box: np.ndarray, b_box: np.ndarray, shape: float) -> np.ndarray:
-    """How well box pairs (4, P) and (4, P) fit: their IoU, less what they differ in size -> (P,).
+def pair_areas(a_box: np.ndarray, b_box: np.ndarray, growth: np.ndarray | float = 0.0) -> np.ndarray:
+    """px² of near box pairs (4, P) and (4, P): of a, of b, of what they share, and of what they would share if their
+    centres were the same -> (4, P). growth (P,): how much longer the sides of both boxes become first."""
+    sides = np.empty((4, 2, a_box.shape[1]))
+    np.add(a_box[:2], a_box[2:], out=sides[0])
+    np.add(b_box[:2], b_box[2:], out=sides[1])
+    shared = np.minimum(a_box, b_box)
+    np.add(shared[:2], shared[2:], out=sides[2])
+    sides[:3] += growth
+    np.minimum(sides[0], sides[1], out=sides[3])
+    areas: np.ndarray = sides[:, 0] * sides[:, 1]
+    return areas
+
+
+def likeness(areas: np.ndarray, shape: float) -> np.ndarray:
+    """How well pairs of pair_areas fit: their IoU, less what they differ in size -> (P,). Boxes apart are below 0.
 
     shape: what boxes of wholly different size lose; like ones (IoU 1 if their centres were the same) lose nothing.
-    Small or fast objects that do not overlap between two frames become comparable when both boxes have grown (Yang et
-    al., Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the Matching
-    Space, WACV 2023).
     """
-    shared = shared_area(a_box, b_box)
-    a_sides, b_sides = a_box[:2] + a_box[2:], b_box[:2] + b_box[2:]
-    areas = a_sides[0] * a_sides[1] + b_sides[0] * b_sides[1]
-    overlap: np.ndarray = shared / (areas - shared)
-    if shape:
-        least = np.minimum(a_sides, b_sides)
-        common = least[0] * least[1]
-        overlap += shape * (common / (areas - common) - 1)
-    return overlap
+    overlap: np.ndarray = areas[2:] / (areas[0] + areas[1] - areas[2:])
+    return overlap[0] + shape * overlap[1] - shape if shape else overlap[0]
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
     """What the change from one label to the other costs, in IoU: two index arrays (P,) -> (P,)."""
     return _FLICKER.take(6 * a_label + b_label)
-
-
-def contested(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Whether the track or the detection of a pair stands in another pair as well: bool (P,)."""
-    often: np.ndarray = (np.bincount(i).take(i) > 1) | (np.bincount(j).take(j) > 1)
-    return often
 
 
 def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from stream.association import near_pairs, outward, shared_area
+from stream.found import Found
+from stream.settings import TrackerSettings
 
 RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
 TWIN_IOU = 0.7  # two boxes of one group that overlap so much are two opinions on one road user
@@ -21,40 +23,36 @@ def area_of(box: np.ndarray) -> np.ndarray:
     return sides[0] * sides[1]
 
 
-def redundant(
-    near: Pairs, box: np.ndarray, label: np.ndarray, score: np.ndarray, confident_score: float, least_iou: float
-) -> tuple[np.ndarray, np.ndarray]:
+def redundant(near: Pairs, areas: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
     """Which detections of one picture say nothing of their own, and which may be parts of others -> indices of each.
 
     Nothing of its own says a weak one that lies on or in a confident one of its group, one in the place of a better one
     of its group (the detector suppresses by class: a car is not also a truck), and one that is drawn round several
     others. What else lies in a confident one may be its cab or its load, or a vehicle before or behind it.
-    near: pairs of the detections among themselves that may touch; box (4, N) outward, label (N,), score (N,).
+    near: pairs of the detections among themselves that may touch; areas: their association.pair_areas.
     """
     i, j = near
-    none = i[:0]
+    none, score = i[:0], found.score
     if len(i) == len(score):  # nothing touches anything but itself
         return none, none
-    group = GROUP.take(label)
-    other = ((i != j) & (group.take(i) == group.take(j))).nonzero()[0]
-    if not len(other):
-        return none, none
-    i, j = i.take(other), j.take(other)
-    area = area_of(box)
-    shared, i_area, j_area = shared_area(box.take(i, axis=1), box.take(j, axis=1)), area.take(i), area.take(j)
-    close = (shared >= 0.5 * np.minimum(i_area, j_area)).nonzero()[0]  # what all rules below ask for at least
+    i_area, j_area, shared, _ = areas
+    close = shared >= 0.5 * np.minimum(i_area, j_area)  # what all rules below ask for at least
+    group = GROUP.take(found.label)
+    close &= group.take(i) == group.take(j)
+    close &= i != j
+    close = close.nonzero()[0]
     if not len(close):
         return none, none
     i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
     i_score, j_score = score.take(i), score.take(j)
-    sure, union, inside = j_score >= confident_score, i_area + j_area - shared, shared >= PART_SHARE * i_area
-    weak = ((shared >= least_iou * union) | inside) & (i_score < confident_score) & sure
+    sure, union, inside = j_score >= settings.confident_score, i_area + j_area - shared, shared >= PART_SHARE * i_area
+    weak = ((shared >= settings.double_iou * union) | inside) & (i_score < settings.confident_score) & sure
     better = (j_score > i_score) | ((j_score == i_score) & (j < i))
     drop, part = np.zeros(len(score), bool), np.zeros(len(score), bool)
     drop[i[weak | (better & (shared >= TWIN_IOU * union))]] = True
     filled = ((shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (j_score >= 0.5 * i_score)).nonzero()[0]
     if len(filled) > 1:
-        drop |= _spanned(i.take(filled), j.take(filled), box, area)
+        drop |= _spanned(i.take(filled), j.take(filled), found.box, area_of(found.box))
     part[i[inside & sure & (i_area < j_area) & ~drop[j]]] = True
     return drop.nonzero()[0], part.nonzero()[0]
 

@@ -7,12 +7,12 @@ tracks compete, motion follows the observations rather than the prediction (Cao 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from stream.association import assign, cascade, contested, flicker_cost, likeness, near_pairs
+from stream.association import assign, cascade, flicker_cost, likeness, near_pairs, pair_areas
 from stream.doubles import Pairs, redundant
+from stream.found import PLACE as FOUND_PLACE
+from stream.found import PROOF, Found
 from stream.settings import TrackerSettings
 from stream.tracktable import (
     CONFIRMED,
@@ -28,43 +28,33 @@ from stream.tracktable import (
 )
 
 
-class Found(NamedTuple):
-    """The usable detections of a picture. A score of 0 stands for one that says nothing of its own."""
-
-    box: np.ndarray  # f64 (4, M), outward
-    place: np.ndarray  # f64 (4, M): cx, cy, w, h, px
-    score: np.ndarray  # f64 (M,)
-    label: np.ndarray  # intp (M,)
-    proof: np.ndarray  # f64 (M,): how much it says that there is a road user of its own
-
-    def take(self, at: np.ndarray) -> Found:
-        """The detections at these indices."""
-        one = self.score.take(at), self.label.take(at), self.proof.take(at)
-        return Found(self.box.take(at, axis=1), self.place.take(at, axis=1), *one)
-
-
 def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
     """Indices of the tracks and of the detections that belong together. Takes the score of redundant detections,
     and what parts of others would prove."""
-    n = table.shape[1]
+    n, score = table.shape[1], found.score
     buffer = np.minimum(settings.buffer_sigmas * np.sqrt(table[PLACE_VARIANCE]), settings.buffer_limit * table[HEIGHT])
-    reach = table[SIDES] / 2 + buffer
-    grown = np.concatenate([reach - table[PLACE], reach + table[PLACE]])
-    # A track's box touches one that grows as well when it grows once more. Detections are paired among themselves in
-    # the same pass.
-    i, j = near_pairs(np.concatenate([grown + buffer, found.box], axis=1), found.box)
+    # Tracks and detections are paired with detections in one pass. A box touches one that grows as well when it grows
+    # twice; detections do not grow.
+    growth, box = np.zeros(n + len(score)), np.empty((4, n + len(score)))
+    np.add(buffer, buffer, out=growth[:n])
+    half = table[SIDES] / 2
+    np.subtract(half, table[PLACE], out=box[:2, :n])
+    np.add(half, table[PLACE], out=box[2:, :n])
+    box[:, n:] = found.box
+    i, j = near_pairs(box + growth, found.box)
+    areas = pair_areas(box.take(i, axis=1), found.box.take(j, axis=1), growth.take(i))
     own = int(i.searchsorted(n))
-    spare, parts = redundant(
-        (i[own:] - n, j[own:]), found.box, found.label, found.score, settings.confident_score, settings.double_iou
-    )
+    spare, parts = redundant((i[own:] - n, j[own:]), areas[:, own:], found, settings)
     i, j = i[:own], j[:own]
-    worth = likeness(grown.take(i, axis=1), found.box.take(j, axis=1) + buffer.take(i), settings.shape) - settings.gate
+    worth = likeness(areas[:, :own], settings.shape)
+    worth -= settings.gate
     if settings.class_aware:
         worth -= flicker_cost(table[LABEL].astype(np.intp).take(i), found.label.take(j))
-    found.proof[parts] = 0.0
+    if len(parts):
+        found.table[PROOF, parts] = 0.0
     if len(spare):
-        found.score[spare] = 0.0
-        worth[found.score.take(j) == 0] = 0.0
+        score[spare] = 0.0
+        worth[score.take(j) == 0] = 0.0
     possible = (worth > 0).nonzero()[0]
     i, j = _choose(table, found, settings, (i.take(possible), j.take(possible)), worth.take(possible))
     return _recover(table, found, settings, (i, j))
@@ -73,15 +63,17 @@ def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
 def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: Pairs, worth: np.ndarray) -> Pairs:
     """Of the pairs with a worth above 0, those of the best assignment, stage after stage."""
     i, j = pairs
-    rival = contested(i, j).nonzero()[0]
-    if len(rival) and settings.momentum:
-        turn = _turn(table.take(i.take(rival), axis=1), found.place.take(j.take(rival), axis=1))
+    of_i, of_j = np.bincount(i), np.bincount(j)
+    rivals = np.count_nonzero(of_i) + np.count_nonzero(of_j) < 2 * len(i)
+    if rivals and settings.momentum:
+        rival = ((of_i.take(i) > 1) | (of_j.take(j) > 1)).nonzero()[0]
+        turn = _turn(table.take(i.take(rival), axis=1), found.table[FOUND_PLACE].take(j.take(rival), axis=1))
         worth[rival] = np.maximum(worth[rival] - settings.momentum * turn, 1e-6)
-    weak = found.score.take(j) < settings.confident_score
-    likely = ~weak | (worth > settings.weak_gate - settings.gate)
-    if len(rival):
+    sure = found.score.take(j) >= settings.confident_score
+    likely = sure | (worth > settings.weak_gate - settings.gate)
+    if rivals:
         steady = table[CONFIRMED].take(i) > 0
-        won = cascade(i, j, worth, (steady & ~weak, steady & likely, likely))
+        won = cascade(i, j, worth, (steady & sure, steady & likely, likely))
     else:
         won = likely.nonzero()[0]
     return i.take(won), j.take(won)
@@ -111,7 +103,8 @@ def _recover(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: 
     seen, box = table[SEEN_BOX].take(tracks, axis=1), found.box.take(left, axis=1)
     there = np.concatenate([seen[2:] / 2 - seen[:2], seen[2:] / 2 + seen[:2]])
     a, b = near_pairs(there, box)
-    worth = likeness(there.take(a, axis=1), box.take(b, axis=1), 0.0) - max(settings.gate, settings.weak_gate)
+    areas = pair_areas(there.take(a, axis=1), box.take(b, axis=1))
+    worth = likeness(areas, 0.0) - max(settings.gate, settings.weak_gate)
     if settings.class_aware:
         worth -= flicker_cost(table[LABEL].astype(np.intp)[tracks[a]], found.label[left[b]])
     possible = (worth > 0).nonzero()[0]

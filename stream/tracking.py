@@ -13,19 +13,21 @@ import math
 import msgspec
 import numpy as np
 
-from stream import doubles, kalman
-from stream.matching import Found, match
+from stream import doubles, found, kalman
+from stream.found import Found, usable
+from stream.matching import match
 from stream.messages import Detections, Tracks
 from stream.settings import TrackerSettings
 from stream.tracktable import (
+    BELIEF,
     CONFIRMED,
-    COV,
     DUE_S,
     EVIDENCE,
+    GROWTH,
     HEIGHT,
     HITS,
     LABEL,
-    MEAN,
+    LAST,
     MISSES,
     PLACE,
     ROWS,
@@ -33,13 +35,11 @@ from stream.tracktable import (
     SEEN_BOX,
     SEEN_S,
     SIDES,
+    SUMS,
     VELOCITY,
     VOTES,
-    belief,
     nothing,
 )
-
-LIMIT = 1e6  # px: a box that reaches beyond this is nonsense
 
 
 class Tracker:
@@ -51,7 +51,7 @@ class Tracker:
     def __init__(self, settings: TrackerSettings) -> None:
         self.settings = settings
         self.rejected = 0
-        self._noise = np.array([[settings.place_noise**2], [settings.size_noise**2]])
+        self._noise = settings.place_noise**2, settings.size_noise**2
         self._table = nothing()
         self._id = np.zeros(0, np.int64)
         self._next_id = 1
@@ -66,16 +66,17 @@ class Tracker:
         if detections is None:
             return self._tracks(np.zeros(len(self._id), bool), self._id[:0])
         ended = self._expire(pts_s)
-        found = self._accept(detections)
-        i, j = match(self._table, found, self.settings)
-        self._observe(i, found.take(j), pts_s)
+        detected, refused = usable(detections, pts_s, self.settings)
+        self.rejected += refused
+        i, j = match(self._table, detected, self.settings)
+        self._observe(i, detected.take(j), pts_s)
         seen = np.zeros(len(self._id), bool)
         seen[i] = True
-        if len(j) < len(found.score):
-            free = found.score >= self.settings.birth_score
+        if len(j) < len(detected.label):
+            free = detected.score >= self.settings.birth_score
             free[j] = False
             if np.count_nonzero(free):
-                born = self._give_birth(found.take(free.nonzero()[0]), pts_s)
+                born = self._give_birth(detected.take(free.nonzero()[0]), pts_s)
                 seen = np.concatenate([seen, np.ones(born, bool)])
         return self._tracks(seen, ended)
 
@@ -103,68 +104,46 @@ class Tracker:
         dt_s = 0.0 if self._clock_s is None else pts_s - self._clock_s
         self._clock_s = pts_s
         if dt_s < 0:
-            self._table[SEEN_S : DUE_S + 1] += dt_s
+            self._table[[SEEN_S, DUE_S]] += dt_s
         elif dt_s > 0 and len(self._id):
-            mean, cov = belief(self._table)
-            height = self._table[HEIGHT]
-            kalman.predict(mean, cov, dt_s, self._noise * (height * height))
+            t = self._table
+            np.multiply(t[HEIGHT], t[HEIGHT], out=t[kalman.UNIT])
+            kalman.predict(t[BELIEF], round(dt_s, 9), self._noise)
             fading = 1 - math.exp(-dt_s / self.settings.growth_memory_s)
-            mean[1, 1] *= 1 - fading * (self._table[MISSES] > 0)
-            np.maximum(mean[0, 1], 1.0, out=mean[0, 1])  # a shrinking box never inverts
+            t[GROWTH] *= 1 - fading * (t[MISSES] > 0)
+            np.maximum(t[SIDES], 1.0, out=t[SIDES])  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
         """Drop the tracks that were unseen for too long; the ids that ended."""
         t, s = self._table, self.settings
-        if not len(self._id) or pts_s <= t[DUE_S].min():
+        if not len(self._id) or pts_s <= t[DUE_S, t[DUE_S].argmin()]:
             return self._id[:0]
         stale = (pts_s > t[DUE_S]) & ((t[MISSES] >= s.coast_passes) | (pts_s - t[SEEN_S] > 3 * s.coast_s))
         if not np.count_nonzero(stale):
             return self._id[:0]
         ended = self._id[stale]
-        self._table = t.compress(~stale, axis=1)  # stays C-ordered, unlike t[:, ~stale]: belief needs views
+        self._table = t.compress(~stale, axis=1)  # stays C-ordered, unlike t[:, ~stale]: rows stay together
         self._id = self._id[~stale]
         return ended
 
-    def _accept(self, detections: Detections) -> Found:
-        """The usable detections."""
-        s = self.settings
-        xyxy, score = detections.xyxy.T.astype(np.float64), detections.score.astype(np.float64)
-        label = detections.label.astype(np.intp)
-        if len(score) and not _all_sound(xyxy):
-            sound = (xyxy[2:] > xyxy[:2]).all(axis=0) & (np.abs(xyxy) < LIMIT).all(axis=0)
-            self.rejected += int(np.count_nonzero(~sound))
-            xyxy, score, label = xyxy[:, sound], score[sound], label[sound]
-        strong = score >= s.weak_score
-        if np.count_nonzero(strong) < len(strong):
-            xyxy, score, label = xyxy.compress(strong, axis=1), score.compress(strong), label.compress(strong)
-        low, high = xyxy[:2], xyxy[2:]
-        sides = high - low
-        box, place = np.concatenate([-low, high]), np.concatenate([low + sides / 2, sides])
-        return Found(box, place, score, label, score * (score >= s.confident_score))
-
-    def _observe(self, i: np.ndarray, found: Found, pts_s: float) -> None:
+    def _observe(self, i: np.ndarray, seen: Found, pts_s: float) -> None:
         """Update the tracks i with their detections."""
         t, s = self._table, self.settings
         t[MISSES] += 1
         if not len(i):
             return
         rows = t.take(i, axis=1)
-        mean, cov = belief(rows)
-        observed = found.place.reshape(2, 2, -1)
         deviation = s.box_noise * rows[HEIGHT]
         variance = deviation * deviation
-        kalman.update(mean, cov, observed, variance)
+        place = seen.table[found.PLACE]
+        kalman.update(rows[BELIEF], place, variance)
         if s.reupdate:
             gap = (rows[MISSES] > 1).nonzero()[0]
             if len(gap):
-                self._correct(rows, gap, observed[:, :, gap], variance[gap], pts_s)
-        rows[SEEN_BOX] = found.place
-        votes = rows[VOTES]
-        votes[found.label, np.arange(len(i))] += found.score
-        rows[LABEL] = votes.argmax(axis=0)
-        rows[SCORE], rows[MISSES] = found.score, 0
-        rows[EVIDENCE] += found.proof
-        rows[HITS] += 1
+                self._correct(rows, gap, place.take(gap, axis=1), variance.take(gap), pts_s)
+        rows[LAST] = seen.table[found.LAST]
+        rows[SUMS] += seen.table[found.SUMS]
+        rows[LABEL] = rows[VOTES].argmax(axis=0)
         self._judge(rows, pts_s)
         t[:, i] = rows
 
@@ -172,41 +151,37 @@ class Tracker:
         """Confirm the tracks of these columns, seen at pts_s, that have earned it, and say how long each may hide."""
         s = self.settings
         sure = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence)
-        rows[CONFIRMED], rows[SEEN_S] = sure, pts_s
-        rows[DUE_S] = (pts_s + s.trial_gap_s) + (s.coast_s - s.trial_gap_s) * sure
+        rows[CONFIRMED] = sure
+        np.multiply(rows[CONFIRMED], s.coast_s - s.trial_gap_s, out=rows[DUE_S])
+        rows[DUE_S] += pts_s + s.trial_gap_s
 
     @staticmethod
     def _correct(rows: np.ndarray, gap: np.ndarray, observed: np.ndarray, variance: np.ndarray, pts_s: float) -> None:
         """After a gap, steer the columns `gap` of rows by the straight path between their observations."""
         late = rows.take(gap, axis=1)
         gap_s = np.maximum(pts_s - late[SEEN_S], 1e-3)
-        velocity = (observed - late[SEEN_BOX].reshape(2, 2, -1)) / gap_s
-        kalman.steer(*belief(late), velocity, 2 * variance / gap_s**2)
+        velocity = (observed - late[SEEN_BOX]) / gap_s
+        kalman.steer(late[BELIEF], velocity, 2 * variance / gap_s**2)
         rows[:, gap] = late
 
-    def _give_birth(self, found: Found, pts_s: float) -> int:
+    def _give_birth(self, free: Found, pts_s: float) -> int:
         """Begin tracks on unclaimed detections that are no second box of a seen road user; how many were born."""
         s, t = self.settings, self._table
-        found = found.take(
-            np.lexsort((-found.score, found.label == doubles.PERSON))
-        )  # a rider gives way to the machine
+        free = free.take(np.lexsort((-free.score, free.label == doubles.PERSON)))  # a rider gives way to the machine
         t = t.compress(t[MISSES] == 0, axis=1)
         half = t[SIDES] / 2
-        others = np.concatenate([np.concatenate([half - t[PLACE], half + t[PLACE]]), found.box], axis=1)
-        labels = np.concatenate([t[LABEL].astype(np.intp), found.label])
-        i, j = doubles.doubles(found.box, found.label, others, labels, s.duplicate_iou)
-        keep = np.ones(len(found.score), bool)
+        others = np.concatenate([np.concatenate([half - t[PLACE], half + t[PLACE]]), free.box], axis=1)
+        labels = np.concatenate([t[LABEL].astype(np.intp), free.label])
+        i, j = doubles.doubles(free.box, free.label, others, labels, s.duplicate_iou)
+        keep = np.ones(len(free.label), bool)
         keep[i[j - t.shape[1] < i]] = False  # among newborns the more certain stays
-        found = found.take(keep.nonzero()[0])
-        n = len(found.score)
-        observed, height2 = found.place.reshape(2, 2, n), found.place[3] ** 2
-        speeds = np.array([[s.birth_speed**2], [s.birth_growth**2]])
-        mean, cov = kalman.begin(observed, s.box_noise**2 * height2, speeds * height2)
+        free = free.take(keep.nonzero()[0])
+        n, place = len(free.label), free.table[found.PLACE]
+        height2 = place[3] * place[3]
         rows = np.zeros((ROWS, n))
-        rows[MEAN], rows[COV], rows[SEEN_BOX] = mean.reshape(8, n), cov.reshape(6, n), found.place
-        rows[VOTES][found.label, np.arange(n)] = found.score
-        rows[SCORE], rows[EVIDENCE] = found.score, found.proof
-        rows[HITS], rows[LABEL] = 1, found.label
+        speeds = np.array([[s.birth_speed**2], [s.birth_growth**2]])
+        rows[BELIEF] = kalman.begin(place, s.box_noise**2 * height2, speeds * height2)
+        rows[LAST], rows[SUMS], rows[LABEL] = free.table[found.LAST], free.table[found.SUMS], free.label
         self._judge(rows, pts_s)
         self._table = np.concatenate([self._table, rows], axis=1)
         self._id = np.concatenate([self._id, np.arange(self._next_id, self._next_id + n)])
@@ -229,8 +204,3 @@ class Tracker:
             confirmed=t[CONFIRMED] > 0,
             ended=ended,
         )
-
-
-def _all_sound(xyxy: np.ndarray) -> bool:
-    """Whether no box is inverted, flat or out of all bounds: xyxy f64 (4, N). NaN fails every comparison."""
-    return bool(xyxy.min() > -LIMIT and xyxy.max() < LIMIT and (xyxy[2:] - xyxy[:2]).min() > 0)

@@ -18,7 +18,7 @@ LAYERS = (
      "stream.counting", "stream.prototypes", "stream.suggestion", "stream.strips", "stream.corrections",
      "stream.batching", "stream.budget", "stream.load", "stream.gate", "stream.region", "stream.problems",
      "stream.ledger", "stream.health", "stream.medians", "stream.sight", "stream.video", "stream.drawing",
-     "stream.overlay", "stream.synth"),
+     "stream.overlay", "stream.synth", "stream.found"),
     ("models",),
     ("stream.transport", "stream.config", "stream.config_file", "stream.options", "stream.problems"),
     ("stream.operating",),

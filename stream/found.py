@@ -1,0 +1,81 @@
+"""The usable detections of a picture: a table f64 (ROWS, M), one column a detection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stream.messages import LABELS, Detections
+from stream.settings import TrackerSettings
+
+BOX, PLACE = slice(0, 4), slice(4, 8)  # outward: see stream/association.py; cx, cy, w, h, px
+LAST = slice(4, 11)  # what a track keeps of its last detection, as in stream/tracktable.py: PLACE, SCORE, time, 0
+SCORE, SEEN_S = 8, 9
+SUMS = slice(11, 13 + len(LABELS))  # what a track adds up: VOTES, the score in the row of the class; PROOF; 1
+VOTES = slice(11, 11 + len(LABELS))
+PROOF = SUMS.stop - 2  # how much it says that there is a road user of its own
+ROWS = SUMS.stop
+LIMIT = 1e6  # px: a box that reaches beyond this is nonsense
+
+_CLASSES = np.arange(len(LABELS))[:, None]
+_SHAPES = np.array(  # x1, y1, x2, y2 to BOX and PLACE
+    [
+        *([-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]),
+        *([0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]),
+    ]
+)
+
+
+class Found(NamedTuple):
+    """The usable detections of a picture. A score of 0 stands for one that says nothing of its own."""
+
+    table: np.ndarray  # f64 (ROWS, M)
+    label: np.ndarray  # intp (M,)
+
+    @property
+    def box(self) -> np.ndarray:
+        """f64 (4, M), outward."""
+        return self.table[BOX]
+
+    @property
+    def score(self) -> np.ndarray:
+        """f64 (M,)."""
+        return self.table[SCORE]
+
+    def take(self, at: np.ndarray) -> Found:
+        """The detections at these indices."""
+        return Found(self.table.take(at, axis=1), self.label.take(at))
+
+
+def usable(detections: Detections, pts_s: float, settings: TrackerSettings) -> tuple[Found, int]:
+    """Those that are sound and not too weak, and how many were refused since their box is inverted, without area, or
+    not finite."""
+    xyxy, score, label = detections.xyxy, detections.score, detections.label
+    refused = 0
+    if len(score):
+        sound = _sound(xyxy)
+        if sound is not None:
+            refused = len(sound) - int(np.count_nonzero(sound))
+            xyxy, score, label = xyxy[sound], score[sound], label[sound]
+        strong = score >= settings.weak_score
+        if np.count_nonzero(strong) < len(strong):
+            xyxy, score, label = xyxy.compress(strong, axis=0), score.compress(strong), label.compress(strong)
+    label = label.astype(np.intp)
+    table = np.zeros((ROWS, len(score)))
+    np.matmul(_SHAPES, xyxy.T.astype(np.float64), out=table[:8])
+    table[SCORE], table[SEEN_S] = score, pts_s
+    np.multiply(label == _CLASSES, table[SCORE], out=table[VOTES])
+    np.multiply(table[SCORE], table[SCORE] >= settings.confident_score, out=table[PROOF])
+    table[PROOF + 1] = 1.0
+    return Found(table, label), refused
+
+
+def _sound(xyxy: np.ndarray) -> np.ndarray | None:
+    """Which boxes f32 (M, 4) are neither inverted, flat nor out of all bounds: bool (M,); None: all. NaN fails every
+    comparison."""
+    least, most = np.minimum.reduce(xyxy, axis=None), np.maximum.reduce(xyxy, axis=None)
+    if least > -LIMIT and most < LIMIT and (xyxy[:, 2:] > xyxy[:, :2]).all():
+        return None
+    sound: np.ndarray = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1) & (np.abs(xyxy) < LIMIT).all(axis=1)
+    return sound
