@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from stream.budget import Region
 from stream.geometry import STRIDE
+from stream.placement import SEGMENT, PlacementConfig
+from stream.section import Positive, Settings, ip_of, on_or_off
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sources import masked
 
 Fraction4 = tuple[float, float, float, float]
-Positive = Annotated[int, Field(gt=0)]
 Precision = Literal["auto", "f32", "bf16", "fp16", "int8"]
 Recording = Literal["annotated", "original", "events", "none"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 PREVIOUS = "previous"  # folder of the results that a repeated run has moved aside
-STAGES = ("decode", "detect", "track", "record")
-
-
-def _ip(key: str, text: str) -> Any:
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise ValueError(f"{key}: expected an IP address, got {text!r}") from None
-
-
-def _on_or_off(value: Any) -> Any:
-    """YAML reads a bare `on` or `off` as true or false."""
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-
-
-class Settings(BaseModel):
-    """A section of the file: unknown keys are refused, values do not change after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BudgetConfig(Settings):
@@ -185,7 +166,7 @@ class DetectorConfig(Settings):
         "By default what is typical of the detector, at every k-th picture.",
     )
 
-    _gate_words = field_validator("gate", mode="before")(_on_or_off)
+    _gate_words = field_validator("gate", mode="before")(on_or_off)
 
     @model_validator(mode="after")
     def _points_within_the_input(self) -> DetectorConfig:
@@ -193,6 +174,21 @@ class DetectorConfig(Settings):
         if larger := [point.input for point in self.points if point.input > most]:
             raise ValueError(f"points: expected inputs of at most {most}, that of the detector, got {max(larger)}")
         return self
+
+
+class MasksConfig(Settings):
+    """Silhouettes of road users, by Mask R-CNN's mask branch on the boxes of any detector."""
+
+    every: int = Field(
+        default=0, ge=0, description="Of every k-th picture that the detector looks at; 0: none. --masks says 5."
+    )
+    near: float = Field(
+        default=0.0, ge=0, description="Only of what is within so many box heights of a line or zone; 0: of everything."
+    )
+    most: Positive = Field(default=64, description="Of so many boxes a picture, the largest first.")
+    model: str = Field(default="roadtally-mask", description="roadtally-mask, or a weights file.")
+    engine: Literal["auto", "openvino", "torch"] = Field(default="auto", description="As for the detector.")
+    precision: Literal["auto", "f32", "bf16", "fp16"] = Field(default="auto", description="As for the detector.")
 
 
 class OutputConfig(Settings):
@@ -217,48 +213,6 @@ class OutputConfig(Settings):
     keep_days: float = Field(default=0.0, ge=0, description="They go when they are older; 0: never.")
 
 
-class PlacementConfig(Settings):
-    """Which stages share a process, and what joins them."""
-
-    mode: Literal["processes", "tcp", "inline"] = Field(
-        default="processes",
-        description="processes: shared memory and local sockets; tcp: every edge over TCP, pixels as message parts; "
-        "inline: one process without sockets.",
-    )
-    workers: tuple[tuple[str, ...], ...] = Field(
-        default=(("decode",), ("detect",), ("track", "record")),
-        description="Groups of neighbouring stages. The first group runs once a camera, the others once a run.",
-    )
-    remote: dict[int, str] = Field(
-        default_factory=dict,
-        description="Groups (from 0) that run on another host, and its IP address; `roadtally worker` starts them.",
-    )
-    slots: int = Field(default=16, ge=2, le=512, description="Frames in flight a camera: the window.")
-    bind: str = Field(default="127.0.0.1", description="Own IP address for tcp; loopback unless said otherwise.")
-    port: int = Field(
-        default=0, ge=0, le=65000, description="First of the tcp ports: control, then every edge; 0: any."
-    )
-    detectors: Positive = Field(default=1, description="Detector workers; cameras are dealt out over them.")
-
-    @model_validator(mode="after")
-    def _every_stage_once(self) -> PlacementConfig:
-        got = tuple(stage for group in self.workers for stage in group)
-        if got != STAGES or not all(self.workers):
-            raise ValueError(f"workers: expected {', '.join(STAGES)} once each in this order, got {self.workers}")
-        if self.remote and self.mode != "tcp":
-            raise ValueError(f"remote: workers on another host need mode: tcp, got mode: {self.mode}")
-        if any(not 0 < group < len(self.workers) for group in self.remote):
-            raise ValueError(f"remote: expected groups 1 to {len(self.workers) - 1}, got {sorted(self.remote)}")
-        if any("record" in self.workers[group] for group in self.remote):
-            raise ValueError("remote: the group of `record` runs on this host, where the results are kept")
-        own, others = _ip("bind", self.bind), [_ip("remote", host) for host in self.remote.values()]
-        if others and (not self.port or own.is_loopback or own.is_unspecified):
-            raise ValueError(
-                f"remote: expected a port and a bind address that the other host reaches, got {self.bind}:{self.port}"
-            )
-        return self
-
-
 class HealthConfig(Settings):
     """Where a run can be watched: /healthz and /metrics over HTTP."""
 
@@ -267,12 +221,12 @@ class HealthConfig(Settings):
     )
     bind: str = Field(default="127.0.0.1", description="Own IP address that it is served on; loopback by default.")
 
-    _port_words = field_validator("port", mode="before")(_on_or_off)
+    _port_words = field_validator("port", mode="before")(on_or_off)
 
     @field_validator("bind")
     @classmethod
     def _own_address(cls, bind: str) -> str:
-        _ip("bind", bind)
+        ip_of("bind", bind)
         return bind
 
 
@@ -281,6 +235,7 @@ class Config(Settings):
 
     cameras: tuple[CameraConfig, ...] = Field(description="Video files and cameras: one or more.")
     detector: DetectorConfig = DetectorConfig()
+    masks: MasksConfig = MasksConfig()
     tracker: TrackerSettings = TrackerSettings()
     counting: CountingSettings = CountingSettings()
     output: OutputConfig = OutputConfig()
@@ -300,6 +255,12 @@ class Config(Settings):
         if twice:
             raise ValueError(f"two cameras have the same name: {', '.join(twice)}; give each a name")
         return cameras
+
+    @model_validator(mode="after")
+    def _a_segmenter_where_it_is_named(self) -> Config:
+        if not self.masks.every and any(SEGMENT in group for group in self.placement.workers):
+            raise ValueError(f"workers: {SEGMENT} stands in a group, but masks.every is 0: set that, or leave it out")
+        return self
 
 
 def _name_of(source: str) -> str:

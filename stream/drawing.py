@@ -15,6 +15,7 @@ import numpy as np
 from stream.video import yuv_planes
 
 FONT = cv2.FONT_HERSHEY_DUPLEX
+TINT = 0.45  # of a silhouette's colour in its pixels
 SUBPIXEL_BITS = 3  # cv2's fixed-point coordinates: eighths of a pixel, so that slow objects' trails do not wobble
 
 
@@ -69,6 +70,19 @@ class Canvas:
         self.y[top:bottom, left:right] = colour.y
         self.u[top // 2 : bottom // 2, left // 2 : right // 2] = colour.u
         self.v[top // 2 : bottom // 2, left // 2 : right // 2] = colour.v
+
+    def silhouette(self, xyxy: np.ndarray, mask: np.ndarray, colour: Colour) -> None:
+        """Tint what a mask u8 (h, w), box-aligned probabilities times 255, says is the object in the box (4,)."""
+        x1, y1, x2, y2 = (round(value / 2) * 2 for value in xyxy.tolist())
+        left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, self.width), min(y2, self.height)
+        if right - left < 2 or bottom - top < 2:
+            return
+        pasted = cv2.resize(mask, (x2 - x1, y2 - y1))[top - y1 : bottom - y1, left - x1 : right - x1]
+        inside = pasted >= 128
+        for plane, value, step in ((self.y, colour.y, 1), (self.u, colour.u, 2), (self.v, colour.v, 2)):
+            ground = plane[top // step : bottom // step, left // step : right // step]
+            tinted = cv2.addWeighted(ground, 1 - TINT, np.full_like(ground, value), TINT, 0)
+            np.copyto(ground, tinted, where=inside[::step, ::step])
 
     def path(self, points_xy: np.ndarray, colour: Colour, stroke: int, closed: bool = False) -> None:
         """Joined segments through f32 (N, 2), in pixels; anti-aliased."""

@@ -56,6 +56,13 @@ class Letterbox:
         height, width = round((y2 - y1) * self.scale), round((x2 - x1) * self.scale)
         return max(1, min(height, self.input_hw[0])), max(1, min(width, self.input_hw[1]))
 
+    def to_input(self, xyxy: np.ndarray) -> np.ndarray:
+        """Boxes f32 (N, 4) in picture pixels -> network pixels, not clipped."""
+        x1, y1, x2, y2 = self.crop_xyxy
+        height, width = self.content_hw
+        factor = np.array([width / (x2 - x1), height / (y2 - y1)] * 2, np.float32)
+        return ((xyxy - np.array([x1, y1, x1, y1], np.float32)) * factor).astype(np.float32)
+
     def place_of(self, crop_xyxy: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
         """(top, left, height, width) in network pixels of a part of the region."""
         x1, y1, x2, y2 = crop_xyxy

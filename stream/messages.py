@@ -1,6 +1,6 @@
 """What travels between stages: frozen structs of arrays, validated once, at construction.
 
-    decode ── Decoded ──> detect ── Detected ──> track ── Counted ──> record
+    decode ── Decoded ──> detect ── Detected ──> (segment ── Detected ──>) track ── Counted ──> record
        └── in band, in order: Clock, Gap, Notice, Checkpoint, Restore; EndOfStream ─────┘
 
 Units and layouts: `xyxy` is left, top, right, bottom in pixels of the source picture; times named `_s` are
@@ -77,7 +77,8 @@ class Tracks(msgspec.Struct, frozen=True):
     track_id i64 (N,), xyxy f32 (N, 4), velocity f32 (N, 2) px/s of the box centre, label i16 (N,) the class vote so
     far, score f32 (N,) of the last detection, observed bool (N,) (False: coasting on the prediction),
     confirmed bool (N,) (False: still on trial; never shown, never counted, but its path is remembered),
-    ended i64 (M,). Raises ValueError on other shapes or dtypes.
+    ended i64 (M,), masks u8 (N, 28, 28) the last silhouettes, box-aligned probabilities times 255, all 0 where none is
+    known, or None. Raises ValueError on other shapes or dtypes.
     """
 
     track_id: np.ndarray
@@ -88,6 +89,7 @@ class Tracks(msgspec.Struct, frozen=True):
     observed: np.ndarray
     confirmed: np.ndarray
     ended: np.ndarray
+    masks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.track_id)
@@ -99,6 +101,8 @@ class Tracks(msgspec.Struct, frozen=True):
         _expect("Tracks.observed", self.observed, np.bool_, (n,))
         _expect("Tracks.confirmed", self.confirmed, np.bool_, (n,))
         _expect("Tracks.ended", self.ended, np.int64, (len(self.ended),))
+        if self.masks is not None:
+            _expect("Tracks.masks", self.masks, np.uint8, (n, MASK_SIZE, MASK_SIZE))
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -154,11 +158,13 @@ class Decoded(msgspec.Struct, frozen=True, tag=True):
 
 
 class Detected(msgspec.Struct, frozen=True, tag=True):
-    """A picture with its detections; None when the detector was not asked (see Frame.duty), never on failure."""
+    """A picture with its detections; None when the detector was not asked (see Frame.duty), never on failure.
+    tensor: as in Decoded, on the way to the segmenter only."""
 
     frame: Frame
     detections: Detections | None
     yuv: np.ndarray | None = None
+    tensor: np.ndarray | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):

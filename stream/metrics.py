@@ -24,6 +24,7 @@ MEANING = {
     "roadtally_operating_point": "1 for the point of the profile at which a camera is looked at, 0 for those before.",
     "roadtally_passed_over_total": "Pictures that were predicted, since a newer one waited for the detector.",
     "roadtally_passes_total": "Passes of the network.",
+    "roadtally_masks_total": "Silhouettes that were made.",
     "roadtally_position_seconds": "Time of the newest picture on the camera's clock.",
     "roadtally_epoch": "Life of a camera's lane: how often it went back to a checkpoint.",
     "roadtally_restarts_total": "How often a worker was started again.",

@@ -127,6 +127,9 @@ class Overlay:
         shown = shown[np.argsort(tracks.xyxy[shown, 3])]  # what is nearer the camera lies on top
         ids, labels, seen = tracks.track_id.tolist(), tracks.label.tolist(), tracks.observed.tolist()
         for k in shown:
+            if tracks.masks is not None and tracks.masks[k].any():
+                canvas.silhouette(tracks.xyxy[k], tracks.masks[k], CLASS_COLOURS[labels[k]])
+        for k in shown:
             trail = self._trails[ids[k]]
             if len(trail) > 1:
                 canvas.path(np.array(trail, np.float32)[:, 1:], CLASS_COLOURS[labels[k]], canvas.stroke // 2)

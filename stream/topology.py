@@ -7,17 +7,27 @@ from typing import Any
 
 import msgspec
 
-from models.contract import DetectorSpec
+from models.contract import DetectorSpec, SegmenterSpec
 from stream.budget import OperatingPoint
 from stream.cameras import CameraPlan, plan_camera
-from stream.config import STAGES, Config, PlacementConfig
+from stream.config import Config
 from stream.errors import ConfigError
 from stream.operating import points_of
+from stream.placement import PlacementConfig
 from stream.transport.ring import RingSpec
 from stream.video import VideoInfo
 
 Endpoint = Callable[[str, str], str]
 """(name of a socket, host or "") -> its address; the caller knows which transport and which ports are free."""
+
+
+class MaskPlan(msgspec.Struct, frozen=True):
+    """Of which detections there are silhouettes, see stream.config.MasksConfig."""
+
+    segmenter: SegmenterSpec
+    every: int
+    near: float
+    most: int
 
 
 class WorkerPlan(msgspec.Struct, frozen=True):
@@ -40,6 +50,7 @@ class WorkerPlan(msgspec.Struct, frozen=True):
     tracker: dict[str, Any]
     counting: dict[str, Any]
     folder: str
+    masks: MaskPlan | None = None  # None: no silhouettes
     host: str = ""  # another host, where a person starts it
     epochs: dict[str, int] = {}  # camera -> its life now; 0 where it stands not here. A later life begins with a rewind
 
@@ -69,11 +80,12 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     handles = place.mode == "processes"
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
     spec, points = _detector_spec(config, cameras), points_of(config)
-    groups = (STAGES,) if place.mode == "inline" else place.workers
-    last = _last_pixel_group(groups, config.output.record == "annotated")
+    masks = _mask_plan(config, cameras)
+    groups = place.groups(masks is not None)
+    last = _last_pixel_group(groups, config.output.record == "annotated", masks is not None)
     lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
     sources = {camera.name: camera.source for camera in config.cameras}
-    names = [_worker_names(place, group, cameras) for group in range(len(groups))]
+    names = [_worker_names(place, group, cameras) for group in groups]
     workers = []
     for group, stages in enumerate(groups):
         for name in sorted(set(names[group].values())):
@@ -101,6 +113,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                     tracker=config.tracker.model_dump(mode="json"),
                     counting=config.counting.model_dump(mode="json"),
                     folder=str(config.output.dir),
+                    masks=masks,
                     host=host,
                 )
             )
@@ -135,17 +148,26 @@ def _detector_spec(config: Config, cameras: tuple[CameraPlan, ...]) -> DetectorS
     )
 
 
-def _last_pixel_group(groups: tuple[tuple[str, ...], ...], video: bool) -> int:
-    """The group after which no stage reads pixels: the recorder's, or the detector's when nothing is drawn."""
-    reader = "record" if video else "detect"
+def _mask_plan(config: Config, cameras: tuple[CameraPlan, ...]) -> MaskPlan | None:
+    wanted = config.masks
+    if not wanted.every:
+        return None
+    inputs = tuple(sorted({camera.letterbox.input_hw for camera in cameras}))
+    spec = SegmenterSpec(wanted.model, inputs, wanted.engine, wanted.precision, config.detector.threads)
+    return MaskPlan(spec, wanted.every, wanted.near, wanted.most)
+
+
+def _last_pixel_group(groups: tuple[tuple[str, ...], ...], video: bool, masks: bool) -> int:
+    """The group after which no stage reads pixels: the recorder's, or when nothing is drawn the segmenter's, or else
+    the detector's."""
+    reader = "record" if video else "segment" if masks else "detect"
     return next(group for group, stages in enumerate(groups) if reader in stages)
 
 
-def _worker_names(place: PlacementConfig, group: int, cameras: tuple[CameraPlan, ...]) -> dict[str, str]:
+def _worker_names(place: PlacementConfig, stages: tuple[str, ...], cameras: tuple[CameraPlan, ...]) -> dict[str, str]:
     """Camera -> its worker in this group: cameras are dealt out, frames never are, so order is kept."""
     if place.mode == "inline":
         return {camera.name: "inline" for camera in cameras}
-    stages = place.workers[group]
     count = {"decode": len(cameras), "detect": place.detectors}.get(stages[0], 1)
     label = "+".join(stages)
     return {c.name: f"{label}-{i % count}" if count > 1 else label for i, c in enumerate(cameras)}

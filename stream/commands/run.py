@@ -26,6 +26,7 @@ Movements = Annotated[
     typer.Option("--movement", help="NAME:ORIGIN,DESTINATION, two lines. By default all, where there are several."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
+MASKS_EVERY = 5
 Recording = Literal["annotated", "original", "events", "none"]
 Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name from `roadtally models`, or a file.")]
 
@@ -39,6 +40,7 @@ def run(
     weights: Weights = None,
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
     record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None,
+    masks: Annotated[bool, typer.Option("--masks", help="Silhouettes too, on every fifth picture.")] = False,
     no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none.")] = False,
     profile: Annotated[Path | None, typer.Option(help="Operating points, as `roadtally tune` wrote them.")] = None,
     port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None,
@@ -60,6 +62,8 @@ def run(
     }
     if inline:
         changes["placement.mode"] = "inline"
+    if masks:
+        changes["masks.every"] = MASKS_EVERY
     if no_video:
         changes["output.record"] = "none"
     given, drawn = {k: v for k, v in changes.items() if v is not None}, read_drawing(line, zone, movement)

@@ -12,6 +12,7 @@ from stream.topology import WorkerPlan
 
 STAGES = {
     "detect": "stream.stages.detect:Detect",
+    "segment": "stream.stages.segment:Segment",
     "track": "stream.stages.track:Track",
     "record": "stream.stages.record:Record",
 }

@@ -65,6 +65,7 @@ class Detect:
         self._queues: dict[str, deque[_Entry]] = {camera.name: deque() for camera in work.cameras}
         self._passes: list[_Pass] = []
         self._metrics = metrics
+        self._segmented = work.masks is not None  # the tensor is looked at once more
 
     def process(self, message: Message) -> Iterable[Message]:
         """Passes begin in poll(), when all messages that have come are known: turns are taken among them."""
@@ -149,7 +150,8 @@ class Detect:
         if isinstance(message, InBand):
             return message
         self._points.result(message.frame, entry.since_s)
-        return Detected(message.frame, self._detections(entry), message.yuv)
+        tensor = message.tensor if self._segmented else None
+        return Detected(message.frame, self._detections(entry), message.yuv, tensor)
 
     def _detections(self, entry: _Entry) -> Detections | None:
         if entry.pending is None or entry.letterbox is None:

@@ -28,6 +28,7 @@ from stream.metrics import Metrics
 from stream.scene import Scene
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sight.view import moved_scene
+from stream.silhouettes import Silhouettes
 from stream.topology import WorkerPlan
 from stream.tracking import Tracker
 
@@ -41,6 +42,7 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     counted: dict[str, int]
     gap: Gap | None
     view: tuple[float, ...]
+    silhouettes: bytes
 
 
 class _Lane:
@@ -49,6 +51,7 @@ class _Lane:
     def __init__(self, scene: Scene, tracker: TrackerSettings, counting: CountingSettings) -> None:
         self._scene, self._counting = scene, counting
         self.tracker = Tracker(tracker)
+        self._silhouettes = Silhouettes()
         self.counted: Tally[str] = Tally()  # crossings by class
         self._gap: Gap | None = None  # the last one
         self._look(())
@@ -57,6 +60,7 @@ class _Lane:
         frame = message.frame
         tracks = self.tracker.update(message.detections, frame.pts_s)
         crossings, visits = self.counter.update(frame, tracks), self.zones.update(frame, tracks)
+        tracks = self._silhouettes.follow(message.detections, tracks, frame.pts_s)
         return Counted(frame, tracks, self._told(crossings), message.yuv, self._seen(visits))
 
     def interrupt(self, gap: Gap) -> Gap:
@@ -64,6 +68,7 @@ class _Lane:
         self._gap = gap
         crossings, visits = self.finish()
         self.tracker.reset()
+        self._silhouettes.reset()
         if gap.view:
             self._look(gap.view)
         return msgspec.structs.replace(gap, crossings=crossings, visits=visits)
@@ -72,8 +77,9 @@ class _Lane:
         return self._told(self.counter.finish()), self._seen(self.zones.finish())
 
     def state(self) -> bytes:
+        shapes = self._silhouettes.state()
         states = (self.tracker.state(), self.counter.state(), self.zones.state())
-        return msgspec.msgpack.encode(_State(*states, self.counted, self._gap, self._view))
+        return msgspec.msgpack.encode(_State(*states, self.counted, self._gap, self._view, shapes))
 
     def restore(self, state: bytes) -> None:
         before = msgspec.msgpack.decode(state, type=_State)
@@ -81,6 +87,7 @@ class _Lane:
         self.tracker.restore(before.tracker)
         self.counter.restore(before.counter)
         self.zones.restore(before.zones)
+        self._silhouettes.restore(before.silhouettes)
         self.counted, self._gap = Tally(before.counted), before.gap
 
     def _look(self, view: tuple[float, ...]) -> None:

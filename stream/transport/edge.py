@@ -64,7 +64,7 @@ class Inlet:
         if ring is None:
             return message
         slot = ring.read(message.frame)
-        if isinstance(message, Decoded):
+        if isinstance(message, Decoded | Detected):
             return msgspec.structs.replace(message, yuv=slot.yuv, tensor=slot.tensor)
         return msgspec.structs.replace(message, yuv=slot.yuv)
 
@@ -144,9 +144,9 @@ class CreditOutlet:
 
 
 def _without_pixels(message: Message) -> Message:
-    if isinstance(message, Decoded):
+    if isinstance(message, Decoded | Detected):
         return msgspec.structs.replace(message, yuv=None, tensor=None)
-    if isinstance(message, Detected | Counted):
+    if isinstance(message, Counted):
         return msgspec.structs.replace(message, yuv=None)
     return message
 

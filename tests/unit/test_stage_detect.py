@@ -25,7 +25,7 @@ def detector_of(metrics: Metrics, blocks: bool, **weights: float) -> Detect:
     cameras = [SimpleNamespace(name=n, weight=w, **fixed) for n, w in weights.items()]
     spec = DetectorSpec("tests.blobs:BlobDetector", ((32, 64),))
     points = (OperatingPoint(Look(64), 1, 5.0, 0.0),)
-    work = SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0, points=points, host="")
+    work = SimpleNamespace(detector=spec, cameras=cameras, max_wait_ms=5.0, points=points, host="", masks=None)
     return Detect(work, metrics)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_a_picture_is_looked_at_by_the_network_and_where_its_point_says(monkeypa
     )
     points = tuple(OperatingPoint(look, 1, 5.0, 0.0, gate=False) for look in looks)
     spec = DetectorSpec("own", ())
-    work = SimpleNamespace(detector=spec, cameras=[camera], max_wait_ms=0.0, points=points, host="")
+    work = SimpleNamespace(detector=spec, cameras=[camera], max_wait_ms=0.0, points=points, host="", masks=None)
     stage = Detect(work, Metrics())  # type: ignore[arg-type]
     assert {(one.model, one.input_hw) for one in opened} == {("light", ((32, 64),)), ("own", ((64, 64),))}
     seen = np.full((64, 64, 3), 150, np.uint8)

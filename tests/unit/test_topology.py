@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from stream.config import STAGES
 from stream.config_file import parse
 from stream.errors import ConfigError
+from stream.placement import SEGMENT, STAGES
 from stream.topology import Plan, WorkerPlan, make_plan
 from stream.transport.addresses import TcpAddresses
 from stream.video import VideoInfo
@@ -22,6 +22,7 @@ GROUPINGS = (
     (("decode",), ("detect", "track", "record")),
     (("decode", "detect", "track", "record"),),
 )
+WITH_MASKS = (("decode",), ("detect",), ("segment",), ("track", "record"))
 
 
 def info(width: int = 640, height: int = 360) -> VideoInfo:
@@ -46,49 +47,53 @@ def way_of(camera: str, plan: Plan) -> list[WorkerPlan]:
 
 
 ALL = [
-    (mode, grouping, video, detectors)
+    (mode, grouping, video, detectors, 0)
     for mode, grouping, video, detectors in product(("processes", "tcp", "inline"), GROUPINGS, (True, False), (1, 2))
+] + [
+    (mode, grouping, video, 2, 5)
+    for mode, grouping, video in product(("processes", "tcp", "inline"), (*GROUPINGS[:3], WITH_MASKS), (True, False))
 ]
 
 
 def name_of(case: tuple) -> str:
-    mode, grouping, video, detectors = case
-    return f"{mode} {' | '.join('+'.join(group) for group in grouping)} {'video' if video else 'no video'} {detectors}"
+    mode, grouping, video, detectors, masks = case
+    groups = " | ".join("+".join(group) for group in grouping)
+    return f"{mode} {groups} {'video' if video else 'no video'} {detectors} masks {masks}"
 
 
 @pytest.fixture(params=ALL, ids=name_of)
-def case(request: pytest.FixtureRequest) -> tuple[Plan, str, bool]:
-    """Three cameras in every mode, grouping and number of detectors: the plan, its mode, whether it records video."""
-    mode, grouping, video, detectors = request.param
+def case(request: pytest.FixtureRequest) -> tuple[Plan, str, str]:
+    """Three cameras in every mode, grouping and number of detectors, with and without masks: the plan, its mode, the
+    last stage that reads pixels."""
+    mode, grouping, video, detectors, masks = request.param
     placement = {"mode": mode, "workers": grouping, "detectors": detectors}
-    return (
-        plan_of(("a", "b", "c"), placement=placement, output={"record": "annotated" if video else "none"}),
-        mode,
-        video,
-    )
+    output = {"record": "annotated" if video else "none"}
+    plan = plan_of(("a", "b", "c"), placement=placement, output=output, masks={"every": masks})
+    return plan, mode, "record" if video else "segment" if masks else "detect"
 
 
-def test_each_camera_passes_each_stage_once_when_its_edges_are_followed(case: tuple[Plan, str, bool]) -> None:
+def test_each_camera_passes_each_stage_once_when_its_edges_are_followed(case: tuple[Plan, str, str]) -> None:
     plan, mode, _ = case
     for camera in plan.cameras:
         way = way_of(camera.name, plan)
-        assert tuple(stage for worker in way for stage in worker.stages) == STAGES
+        expected = [stage for stage in STAGES if stage != SEGMENT or way[0].masks is not None]
+        assert [stage for worker in way for stage in worker.stages] == expected
         assert all(camera in worker.cameras for worker in way)
         assert len(way) == 1 or mode != "inline"
 
 
-def test_addresses_and_names_are_unique_when_planned(case: tuple[Plan, str, bool]) -> None:
+def test_addresses_and_names_are_unique_when_planned(case: tuple[Plan, str, str]) -> None:
     plan, _, _ = case
     bound = [address for w in plan.workers for address in (w.inlet, w.credits_in) if address] + [plan.control]
     assert len(set(bound)) == len(bound)
     assert len({worker.name for worker in plan.workers}) == len(plan.workers)
 
 
-def test_the_last_reader_of_pixels_returns_the_slots_when_planned(case: tuple[Plan, str, bool]) -> None:
-    plan, _, video = case
+def test_the_last_reader_of_pixels_returns_the_slots_when_planned(case: tuple[Plan, str, str]) -> None:
+    plan, _, reader = case
     for camera in plan.cameras:
         way = way_of(camera.name, plan)
-        last = next(worker for worker in way if ("record" if video else "detect") in worker.stages)
+        last = next(worker for worker in way if reader in worker.stages)
         returns = {w.name: w.credits_out[camera.name] for w in plan.workers if camera.name in w.credits_out}
         if last is way[0]:  # decoder and last reader share a worker: no socket between them
             assert returns == {} and way[0].credits_in is None
@@ -96,11 +101,11 @@ def test_the_last_reader_of_pixels_returns_the_slots_when_planned(case: tuple[Pl
             assert returns == {last.name: way[0].credits_in}
 
 
-def test_pixels_travel_as_far_as_they_are_read_when_planned(case: tuple[Plan, str, bool]) -> None:
-    plan, mode, video = case
+def test_pixels_travel_as_far_as_they_are_read_when_planned(case: tuple[Plan, str, str]) -> None:
+    plan, mode, reader = case
     for camera in plan.cameras:
         way = way_of(camera.name, plan)
-        last = next(i for i, worker in enumerate(way) if ("record" if video else "detect") in worker.stages)
+        last = next(i for i, worker in enumerate(way) if reader in worker.stages)
         assert [worker.sends_pixels for worker in way] == [mode == "tcp" and i < last for i in range(len(way))]
         ring_names = [len(worker.rings) for worker in way]
         maps = [len(worker.cameras) if mode == "processes" and i <= last else 0 for i, worker in enumerate(way)]
@@ -115,6 +120,11 @@ def test_there_is_one_ring_a_camera_when_processes_share_memory() -> None:
     assert large.total_bytes == 8 * (stamp + 1920 * 1080 * 3 // 2 + tensor)
     assert plan.shared_bytes == small.total_bytes + large.total_bytes
     assert small.name != large.name and small.name.startswith("roadtally-run-")
+
+
+def test_a_segmenter_is_refused_when_no_masks_are_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"segment stands in a group, but masks\.every is 0"):
+        plan_of(placement={"workers": WITH_MASKS})
 
 
 @pytest.mark.parametrize("mode", ["tcp", "inline"])
