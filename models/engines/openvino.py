@@ -57,7 +57,7 @@ class OpenVinoPasses(ABC):
         self._max_batch = spec.max_batch
         self.in_flight = streams + 1
         self.describe = f"{name} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
-        settings = {
+        self.settings = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": streams,
@@ -68,7 +68,7 @@ class OpenVinoPasses(ABC):
         self._compiled = {}
         for input_hw in spec.input_hw:
             try:
-                self._compiled[input_hw] = core.compile_model(self.model(core, input_hw), "CPU", settings)
+                self._compiled[input_hw] = core.compile_model(self.model(core, input_hw), "CPU", self.settings)
             except RuntimeError as error:
                 raise ModelError(where, f"OpenVINO cannot run it at {input_hw} ({error})",
                                  "heights and widths are multiples of 32") from error  # fmt: skip

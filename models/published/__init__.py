@@ -6,26 +6,14 @@ A model is named FAMILY (weights published for COCO, fetched once) or FAMILY:FIL
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.published.catalogue import FAMILIES
 from models.published.name import Name, read_name
+from stream.errors import ModelError
 
 if TYPE_CHECKING:
     from models.contract import Detector, DetectorSpec
-
-FAMILIES: dict[str, str] = {
-    "ssdlite320_mobilenet_v3_large": "models.published.ssdlite:FAMILY",
-    "ssd300_vgg16": "models.published.ssd:FAMILY",
-    "retinanet_resnet50_fpn_v2": "models.published.retinanet:FAMILY",
-    "fcos_resnet50_fpn": "models.published.fcos:FAMILY",
-    "fasterrcnn_mobilenet_v3_large_320_fpn": "models.published.faster_rcnn_mobile_320:FAMILY",
-    "fasterrcnn_mobilenet_v3_large_fpn": "models.published.faster_rcnn_mobile:FAMILY",
-    "fasterrcnn_resnet50_fpn_v2": "models.published.faster_rcnn:FAMILY",
-    "maskrcnn_resnet50_fpn_v2": "models.published.mask_rcnn:FAMILY",
-}
-"""Name as torchvision has it -> module:Family."""
 
 
 def published_name(model: str) -> Name | None:
@@ -34,11 +22,19 @@ def published_name(model: str) -> Name | None:
 
 
 def open_published(name: Name, spec: DetectorSpec) -> Detector:
-    """Raises ModelError on weights that are missing, damaged or foreign, and on knobs that the family does not have."""
-    from models.published.detector import TorchvisionDetector
-    from models.published.files import read_checkpoint, weights_file
+    """On the engine that `spec` names, not auto. Raises ModelError on weights that are missing, damaged or foreign, and
+    on knobs that the family does not have."""
+    from models.published.files import checkpoint_path, read_checkpoint
 
-    module, attribute = FAMILIES[name.family].split(":")
-    family = getattr(importlib.import_module(module), attribute)
-    path = Path(name.file).expanduser() if name.file else weights_file(family)
-    return TorchvisionDetector(family, name, read_checkpoint(path, published=not name.file), spec)
+    entry = FAMILIES[name.family]
+    if name.proposals and entry.kind == "one shot":
+        raise ModelError(name.family, "it has no proposals: it is no two-stage network", "leave out ?proposals=")
+    path = checkpoint_path(entry, name)
+    if spec.engine == "openvino":
+        from models.engines.traced.detector import TracedDetector
+        from models.published.traceable import traceable
+
+        return TracedDetector(traceable(name, path), spec)
+    from models.published.detector import TorchvisionDetector
+
+    return TorchvisionDetector(entry.family(), name, read_checkpoint(path, published=not name.file), spec)

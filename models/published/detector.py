@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.contract import DetectorSpec, Finished
 from models.published.family import Family
 from models.published.name import Name
-from models.published.transform import Fitted
+from models.published.network import MAPS, classes_of, network_of
 from stream.errors import ModelError
 from stream.messages import MASK_SIZE, Detections
 
-COCO = {1: 0, 2: 1, 3: 2, 4: 3, 6: 4, 8: 5}
-"""Our label of the road users among torchvision's 91 categories of COCO, of which the first is the background."""
-OWN = {k + 1: k for k in range(6)}
-MAPS = {91: COCO, 7: OWN}
 DTYPES = {"f32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -29,16 +24,11 @@ class TorchvisionDetector:
     in_flight = 1
 
     def __init__(self, family: Family, name: Name, tensors: dict[str, Tensor], spec: DetectorSpec) -> None:
-        if spec.engine == "openvino":
-            raise ModelError("engine", f"{family.name} runs on torch only", "use --set detector.engine=torch")
-        if name.proposals and not family.proposals:
-            raise ModelError(family.name, "it has no proposals: it is no two-stage network", "leave out ?proposals=")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._autocast = _dtype(spec.precision, self._device.type)
-        classes = _classes(family, tensors, name.file)
+        classes = classes_of(family, tensors, name.file)
         self._labels = np.array([MAPS[classes].get(k, -1) for k in range(classes)], np.int16)
-        self._network = _loaded(family, classes, tensors, name, spec)
-        self._network.transform = Fitted(self._network.transform, family)
+        self._network = network_of(family, tensors, name, spec)
         self._network.to(self._device)
         if self._device.type == "cpu" and spec.threads:
             torch.set_num_threads(spec.threads)
@@ -91,27 +81,3 @@ def _dtype(precision: str, device: str) -> torch.dtype | None:
             "precision", f"torch on {device} does not run {precision}", "use --set detector.precision=auto"
         )
     return DTYPES[precision]
-
-
-def _classes(family: Family, tensors: dict[str, Tensor], file: str) -> int:
-    """How many classes a checkpoint tells apart, from the rows of its head."""
-    where = file or family.name
-    if family.head not in tensors:
-        what = f"holds no {family.head}: it is a checkpoint of another network"
-        raise ModelError(where, what, f"expected one of torchvision's {family.name}")
-    classes = len(tensors[family.head]) // family.rows_per_class
-    if classes not in MAPS:
-        what = f"expected 91 classes (COCO) or 7 (background, then our six), got {classes}"
-        raise ModelError(where, what, "train it on one of these")
-    return classes
-
-
-def _loaded(family: Family, classes: int, tensors: dict[str, Tensor], name: Name, spec: DetectorSpec) -> nn.Module:
-    network = family.new(classes, spec.score, spec.nms_iou, name.proposals)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        lines: list[Any] = str(error).splitlines()
-        what = f"its tensors do not fit {family.name} ({' '.join(line.strip() for line in lines[1:2])[:200]})"
-        raise ModelError(name.file or family.name, what, f"expected one of torchvision's {family.name}") from error
-    return network

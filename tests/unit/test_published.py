@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from pathlib import Path
 from urllib.error import URLError
 
@@ -29,9 +28,7 @@ HW = (192, 320)
 
 
 def family(name: str) -> Family:
-    module, attribute = FAMILIES[name].split(":")
-    found: Family = getattr(importlib.import_module(module), attribute)
-    return found
+    return FAMILIES[name].family()
 
 
 def spec(model: str = "", **values: object) -> DetectorSpec:
@@ -55,6 +52,8 @@ def test_every_family_has_the_head_and_knobs_that_it_says_when_it_is_built(name:
         network = family(name).new(7, 0.3, 0.5, 40 if family(name).proposals else 0)
     assert len(network.state_dict()[family(name).head]) == 7 * family(name).rows_per_class
     assert family(name).name == name
+    assert family(name).weights.url.endswith(f"/{FAMILIES[name].file}")
+    assert bool(family(name).proposals) == FAMILIES[name].kind.startswith("two stages")
     roi = getattr(network, "roi_heads", network)
     assert (roi.score_thresh, roi.nms_thresh) == (0.3, 0.5)
     if family(name).proposals:
@@ -110,7 +109,7 @@ def test_checkpoint_is_opened_by_the_registry_when_its_family_is_named(
 ) -> None:
     path = tmp_path / "mine.pth"
     torch.save({"model": tensors[SMALL[0]]}, path)
-    detector = open_detector(spec(f"{SMALL[0]}:{path}"))
+    detector = open_detector(spec(f"{SMALL[0]}:{path}", engine="torch"))
     assert "mine" in detector.describe and "torch" in detector.describe
     with pytest.raises(ModelError, match="expected u8"):
         detector.start(np.zeros((1, 64, 64, 3), np.uint8))
@@ -152,7 +151,7 @@ def test_error_names_the_file_when_a_checkpoint_is_not_usable(
     kind: str, says: str, tmp_path: Path, tensors: dict[str, dict[str, torch.Tensor]]
 ) -> None:
     with pytest.raises(ModelError, match=says) as caught:
-        open_detector(spec(checkpoint(tmp_path, kind, tensors)))
+        open_detector(spec(checkpoint(tmp_path, kind, tensors), engine="torch"))
     assert "bad.pth" in str(caught.value)
 
 
@@ -168,13 +167,13 @@ def test_knob_is_refused_when_there_is_none_of_it(model: str, says: str) -> None
         published_name(model)
 
 
-def test_proposals_are_refused_when_the_family_has_one_stage(tensors: dict[str, dict[str, torch.Tensor]]) -> None:
+def test_proposals_are_refused_when_the_family_has_one_stage() -> None:
     with pytest.raises(ModelError, match="no two-stage network"):
-        TorchvisionDetector(family(SMALL[0]), Name(SMALL[0], proposals=9), tensors[SMALL[0]], spec())
+        open_detector(spec(f"{SMALL[0]}?proposals=9"))
 
 
-@pytest.mark.parametrize("knob", [{"engine": "openvino"}, {"precision": "int8"}, {"precision": "fp16"}])
-def test_engine_or_precision_is_refused_when_it_does_not_run(
+@pytest.mark.parametrize("knob", [{"precision": "int8"}, {"precision": "fp16"}])
+def test_precision_is_refused_when_it_does_not_run(
     knob: dict[str, str], tensors: dict[str, dict[str, torch.Tensor]]
 ) -> None:
     if torch.cuda.is_available() and knob.get("precision") == "fp16":
