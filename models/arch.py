@@ -44,4 +44,18 @@ class NanoDetArch:
         object.__setattr__(self, "stages", tuple(self.stages))  # JSON gives a list
 
 
+@dataclass(frozen=True, slots=True)
+class RetinaNetArch(NanoDetArch):
+    """The shape of a RetinaNet on the features of a NanoDet-Plus."""
+
+
+@dataclass(frozen=True, slots=True)
+class FasterRcnnArch(NanoDetArch):
+    """The shape of a Faster R-CNN on the features of a NanoDet-Plus: channels of its second stage, and how many
+    proposals reach that (which no tensor depends on)."""
+
+    hidden: int = 256
+    proposals: int = 100
+
+
 AnyArch = Arch | NanoDetArch

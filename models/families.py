@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.arch import AnyArch, Arch, NanoDetArch
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
 
 if TYPE_CHECKING:
     from models.network import Network
@@ -20,7 +20,8 @@ class Family:
     arch: type[AnyArch]
     network: str  # class, built from the arch
     graph: str  # function (arch, tensors by name) -> OpenVINO model
-    loss: str  # function (logits, truth of each picture, input (height, width)) -> models.training.loss.Loss
+    loss: str  # function (what Network.learn gives, truth of each picture, input (height, width)) -> training.loss.Loss
+    second: str = ""  # function (arch, tensors by name) -> OpenVINO model of the second stage, where there is one
 
     def part(self, name: str) -> Any:
         """What the field of that name points to."""
@@ -39,12 +40,27 @@ FAMILIES: dict[str, Family] = {
         "models.engines.graph_nanodet:build",
         "models.training.loss_nanodet:nanodet_loss",
     ),
+    "retinanet": Family(
+        "roadtally-retinanet-1",
+        RetinaNetArch,
+        "models.retinanet:RetinaNet",
+        "models.engines.graph_anchors:build",
+        "models.training.loss_anchors:retinanet_loss",
+    ),
+    "faster-rcnn": Family(
+        "roadtally-faster-rcnn-1",
+        FasterRcnnArch,
+        "models.faster_rcnn:FasterRcnn",
+        "models.engines.graph_faster_rcnn:build",
+        "models.training.loss_faster_rcnn:faster_rcnn_loss",
+        "models.engines.graph_faster_rcnn:build_second",
+    ),
 }
 
 
 def family_name(arch: AnyArch) -> str:
     """The name of the family that an architecture belongs to."""
-    return next(name for name, family in FAMILIES.items() if isinstance(arch, family.arch))
+    return next(name for name, family in FAMILIES.items() if type(arch) is family.arch)
 
 
 def family_of(arch: AnyArch) -> Family:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.arch import NanoDetArch
-from models.nanodet import MEAN, GhostPyramid, ShuffleNet
+from models.nanodet import MEAN, GhostPyramid, NanoDet, ShuffleNet
 from models.weights import Weights
 from stream.errors import ModelError
 
@@ -36,14 +36,18 @@ class Features(nn.Module):
         levels = self.pyramid(*self.backbone(x - self.mean))
         return OrderedDict((str(k), level) for k, level in enumerate(levels))
 
+    def adopt(self, network: NanoDet) -> None:
+        """Take the tensors of a trained network."""
+        self.backbone.load_state_dict(network.backbone.state_dict())
+        self.pyramid.load_state_dict(network.pyramid.state_dict())
+
 
 def read_features(weights: Weights) -> Features:
     """The features of own weights, as they were trained. Raises ModelError on weights that hold none of a NanoDet."""
     network = weights.network()
-    if not isinstance(network.arch, NanoDetArch):
+    if not isinstance(network, NanoDet) or not isinstance(network.arch, NanoDetArch):
         what = "expected weights with the trunk and pyramid of a NanoDet-Plus, got another network"
         raise ModelError(str(weights.path), what, "use those of roadtally-small")
     features = Features(network.arch)
-    parts = ("backbone.", "pyramid.")
-    features.load_state_dict({name: t for name, t in network.state_dict().items() if name.startswith(parts)})
+    features.adopt(network)
     return features.eval()

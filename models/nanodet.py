@@ -144,13 +144,13 @@ def _double(x: Tensor) -> Tensor:
 
 
 class Tower(nn.Module):
-    """The head of one level: two 5x5 convolutions by channel, then classes and sides together."""
+    """The head of one level: two 5x5 convolutions by channel, then all outputs of a cell together."""
 
-    def __init__(self, arch: NanoDetArch) -> None:
+    def __init__(self, arch: NanoDetArch, outputs: int) -> None:
         super().__init__()
         c = arch.pyramid
         self.convs = nn.Sequential(*(DepthwiseConvAct(arch.activation, c, c, 5) for _ in range(2)))
-        self.pred = nn.Conv2d(c, arch.classes + 4 * BINS, 1)
+        self.pred = nn.Conv2d(c, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pred(self.convs(x))
@@ -166,7 +166,7 @@ class NanoDet(Network):
         self.arch = arch
         self.backbone = ShuffleNet(arch)
         self.pyramid = GhostPyramid(arch)
-        self.head = nn.ModuleList(Tower(arch) for _ in STRIDES)
+        self.head = nn.ModuleList(Tower(arch, arch.classes + 4 * BINS) for _ in STRIDES)
         self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

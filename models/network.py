@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,14 @@ class Network(nn.Module):
 
     def probabilities(self, raw: Tensor) -> Tensor:
         """The same rows with probabilities in place of the logits of objectness and class; boxes stay undecoded."""
+        raise NotImplementedError
+
+    def learn(self, x: Tensor, truth_xyxy: list[Tensor]) -> tuple[Tensor, ...]:
+        """What the loss of the family is computed from; truth_xyxy: the true boxes (N, 4) of each picture."""
+        return (self(x),)
+
+    def adopt(self, network: Any) -> None:
+        """Begin with what a network of another family has learnt, where that can be taken over."""
         raise NotImplementedError
 
 

@@ -12,6 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from models.anchors import anchors, corrected
 from stream.messages import Detections
 
 MAX_CANDIDATES = 300  # boxes that reach the suppression, best first
@@ -23,12 +24,11 @@ class Reading:
     """How to read the rows of one family of networks.
 
     scores: rows f32 (A, outputs), smallest score -> the rows that may reach it i64 (K,) and their scores by class
-    (K, classes); boxes: chosen rows (N, outputs), their cells (N, 2) and strides (N, 1) -> xyxy (N, 4) px.
+    (K, classes); boxes: chosen rows (N, outputs), their numbers (N,), input (height, width) -> xyxy (N, 4) px.
     """
 
-    strides: tuple[int, ...]
     scores: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
-    boxes: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    boxes: Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 
 
 def _yolox_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +37,9 @@ def _yolox_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray
     return rows, raw[rows, 4:5] * raw[rows, 5:]
 
 
-def _yolox_boxes(raw: np.ndarray, cells: np.ndarray, strides: np.ndarray) -> np.ndarray:
+def _yolox_boxes(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
     """Centre = (cell + offset) · stride, size = exp · stride."""
+    cells, strides = (part[rows] for part in _cells(input_hw, (8, 16, 32)))
     centre = (raw[:, :2] + cells) * strides
     half = np.exp(np.minimum(raw[:, 2:4], 10)) * strides / 2
     return np.concatenate((centre - half, centre + half), 1)
@@ -51,17 +52,35 @@ def _nanodet_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarr
     return rows, kinds[rows]
 
 
-def _nanodet_boxes(raw: np.ndarray, cells: np.ndarray, strides: np.ndarray) -> np.ndarray:
+def _nanodet_boxes(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
     """The mean of each side's distribution, in strides from the corner of the cell."""
+    cells, strides = (part[rows] for part in _cells(input_hw, (8, 16, 32, 64)))
     logits = raw[:, -4 * len(BINS) :].reshape(-1, 4, len(BINS))
     parts = np.exp(logits - logits.max(2, keepdims=True))
     reach = parts @ BINS / parts.sum(2)
     return np.concatenate((cells - reach[:, :2], cells + reach[:, 2:]), 1) * strides
 
 
+def _scores_and_box(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows: class probabilities, then four numbers of a box."""
+    rows = np.flatnonzero(raw[:, :-4].T.copy().max(0) >= least)
+    return rows, raw[rows, :-4]
+
+
+def _corrected_anchors(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
+    return corrected(anchors(input_hw)[rows], raw[:, -4:])
+
+
+def _as_given(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
+    """A second stage knows where its proposals are, and has decoded."""
+    return raw[:, -4:]
+
+
 READINGS: dict[str, Reading] = {
-    "yolox": Reading((8, 16, 32), _yolox_scores, _yolox_boxes),
-    "nanodet": Reading((8, 16, 32, 64), _nanodet_scores, _nanodet_boxes),
+    "yolox": Reading(_yolox_scores, _yolox_boxes),
+    "nanodet": Reading(_nanodet_scores, _nanodet_boxes),
+    "retinanet": Reading(_scores_and_box, _corrected_anchors),
+    "faster-rcnn": Reading(_scores_and_box, _as_given),
 }
 """By the name in models.families."""
 
@@ -92,9 +111,8 @@ class PostProcess:
         keep = np.flatnonzero((score >= self.score) & (label >= 0))
         keep = keep[np.argsort(-score[keep], kind="stable")][:MAX_CANDIDATES]
         rows, score, label = rows[keep], score[keep], label[keep]
-        cells, strides = _cells(input_hw, reading.strides)
         limit = np.array([input_hw[1], input_hw[0]] * 2, np.float32)
-        xyxy = np.clip(reading.boxes(raw[rows], cells[rows], strides[rows]), 0, limit).astype(np.float32)
+        xyxy = np.clip(reading.boxes(raw[rows], rows, input_hw), 0, limit).astype(np.float32)
         keep = suppress(xyxy, label, self.nms_iou)
         return Detections(xyxy[keep], score[keep], label[keep])
 

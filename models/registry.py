@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import msgspec
 
 from models.contract import Detector, DetectorSpec, Segmenter, SegmenterSpec
 from models.published import open_published, published_name
+from models.published.name import read_knobs
 from models.weights import Weights, read_weights
 from stream.errors import ModelError
 
@@ -67,7 +70,8 @@ def open_detector(spec: DetectorSpec) -> Detector:
     that does not run here.
     """
     if PLUGIN.fullmatch(spec.model):
-        return _open_plugin(spec)
+        plugin: Detector = _plugin(spec.model)(spec)
+        return plugin
     for height, width in spec.input_hw:
         if height % STRIDE or width % STRIDE or min(height, width) < STRIDE:
             raise ModelError(
@@ -94,6 +98,9 @@ def open_segmenter(spec: SegmenterSpec) -> Segmenter:
     """Open the mask network on the engine that the spec names, or the best one here. Raises ModelError."""
     from models.mask_weights import read_mask_weights
 
+    if PLUGIN.fullmatch(spec.model):
+        plugin: Segmenter = _plugin(spec.model)(spec)
+        return plugin
     path = FOLDER / f"{MASKS}.safetensors" if spec.model == MASKS else Path(spec.model).expanduser()
     engine = engines_here()[0] if spec.engine == "auto" else spec.engine
     if engine not in SEGMENTERS:
@@ -109,18 +116,20 @@ def _open_foreign(spec: DetectorSpec) -> Detector:
     return ForeignDetector(Path(spec.model).expanduser(), spec)
 
 
-def _open_plugin(spec: DetectorSpec) -> Detector:
-    module, name = spec.model.split(":")
+def _plugin(model: str) -> Callable[[Any], Any]:
+    """What module:Class names; it is called with a spec."""
+    module, name = model.split(":")
     try:
-        plugin: Detector = getattr(importlib.import_module(module), name)(spec)
+        plugin: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ModelError(spec.model, f"cannot be imported: {error}", "is the module on PYTHONPATH?") from error
+        raise ModelError(model, f"cannot be imported: {error}", "is the module on PYTHONPATH?") from error
     return plugin
 
 
 def find_weights(model: str) -> Weights:
-    """The weights of a registered name or of a path. Raises ModelError."""
-    return read_weights(weights_path(model))
+    """The weights of a registered name or of a path, with `?proposals=N` for Faster R-CNN. Raises ModelError."""
+    name, proposals = read_knobs(model)
+    return replace(read_weights(weights_path(name)), proposals=proposals)
 
 
 def weights_path(model: str) -> Path:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.arch import AnyArch
+from models.arch import AnyArch, FasterRcnnArch
 from models.families import FAMILIES, family_of
 from models.stored import stored_metadata, stored_tensors, write_stored
 from stream.errors import ModelError
@@ -30,28 +30,42 @@ COCO_LABELS = {0: 0, 1: 1, 2: 2, 3: 3, 5: 4, 7: 5}
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A weights file that was looked at: its sha256, and our label of each class of the network (-1: none)."""
+    """A weights file that was looked at: its sha256, and our label of each class of the network (-1: none). proposals:
+    of a two-stage network, where not as many as it was made for; 0: as many."""
 
     path: Path
     sha256: str
     labels: tuple[int, ...]
+    proposals: int = 0
 
     def network(self) -> Network:
         """The network in torch, f32. Raises ModelError on a damaged or foreign file."""
         from models import checkpoints
 
         if self.path.suffix == ".onnx":
-            return checkpoints.read_onnx(self.path)
-        if self.path.suffix == ".pth":
-            return checkpoints.read_pth(self.path)
-        return checkpoints.from_tensors(*self.tensors(), where=str(self.path))
+            network: Network = checkpoints.read_onnx(self.path)
+        elif self.path.suffix == ".pth":
+            network = checkpoints.read_pth(self.path)
+        else:
+            return checkpoints.from_tensors(*self.tensors(), where=str(self.path))
+        self._knobbed(network.arch)
+        return network
 
     def tensors(self) -> tuple[AnyArch, dict[str, np.ndarray]]:
         """Architecture and f32 tensors by name, without torch for own weights. Raises ModelError."""
         if self.path.suffix == ".safetensors":
-            return _tensors_of(self.path)
+            arch, tensors = _tensors_of(self.path)
+            return self._knobbed(arch), tensors
         network = self.network()
         return network.arch, {name: value.numpy() for name, value in network.state_dict().items()}
+
+    def _knobbed(self, arch: AnyArch) -> AnyArch:
+        if not self.proposals:
+            return arch
+        if not isinstance(arch, FasterRcnnArch):
+            what = "it has no proposals: it is no two-stage network"
+            raise ModelError(str(self.path), what, "leave out ?proposals=")
+        return replace(arch, proposals=self.proposals)
 
 
 def read_weights(path: Path) -> Weights:

@@ -25,15 +25,20 @@ def build(arch: NanoDetArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
     """
     pictures, x = pictures_input()
     net = _Net(Layers(tensors, arch.activation), arch.classes)
-    levels = net.pyramid(*net.backbone(ops.subtract(x, f32(np.reshape(MEAN, (1, 3, 1, 1)))).output(0)))
+    levels = pyramid(arch, tensors, x)
     output = rows([net.tower(f"head.{k}", level) for k, level in enumerate(levels)], arch.classes + 4 * BINS)
     return ov.Model([ops.result(output)], [pictures], "nanodet")
 
 
+def pyramid(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> list[Node]:
+    """The maps of strides 8, 16, 32 and 64, of f32 (1, 3, H, W). tensors: as models.features.Features names them."""
+    net = _Net(Layers(tensors, arch.activation), arch.classes)
+    return net.pyramid(*net.backbone(ops.subtract(x, f32(np.reshape(MEAN, (1, 3, 1, 1)))).output(0)))
+
+
 def finest_map(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> Node:
     """The map of stride 8 of the pyramid, of f32 (1, 3, H, W). What else the pyramid makes is not computed."""
-    net = _Net(Layers(tensors, arch.activation), arch.classes)
-    return net.pyramid(*net.backbone(ops.subtract(x, f32(np.reshape(MEAN, (1, 3, 1, 1)))).output(0)))[0]
+    return pyramid(arch, tensors, x)[0]
 
 
 class _Net:

@@ -20,7 +20,7 @@ from models.engines.openvino import OpenVinoDetector, graph_of, int8_path
 from models.registry import find_weights
 from models.stills import letterboxed
 from models.training.pictures import PICTURES, read_picture
-from stream.errors import ConfigError, SourceError
+from stream.errors import ConfigError, ModelError, SourceError
 from stream.geometry import Letterbox, fit_input
 from stream.video import VideoReader, probe
 
@@ -49,7 +49,9 @@ def quantise(model: str, source: Path, long_side: int) -> Gain:
     weights = find_weights(model)
     pictures = list(_pictures(source, long_side))
     input_hw = (pictures[0].shape[1], pictures[0].shape[2])
-    graph = graph_of(ov.Core(), weights, "f32").model
+    graph, _, second = graph_of(ov.Core(), weights, "f32")
+    if second is not None:
+        raise ModelError(str(weights.path), "a network of two stages is not quantised", "run it as it is")
     graph.reshape([1, *input_hw, 3])
     quantised = nncf.quantize(
         graph, nncf.Dataset(pictures), preset=nncf.QuantizationPreset.MIXED, subset_size=len(pictures)

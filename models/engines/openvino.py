@@ -15,6 +15,7 @@ import numpy as np
 import openvino as ov
 
 from models.contract import DetectorSpec
+from models.engines.second_stage import SecondStage
 from models.families import family_name, family_of
 from models.postprocess import PostProcess
 from models.weights import Weights
@@ -121,6 +122,7 @@ class OpenVinoDetector(OpenVinoPasses):
         self._graph = graph_of(core, weights, _precision(core, spec.precision))
         self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, self._graph.family)
         super().__init__(spec, weights.path.stem, str(weights.path))
+        self._second = SecondStage(core, self._graph.second, self.settings) if self._graph.second else None
 
     def model(self, core: ov.Core, input_hw: tuple[int, int]) -> ov.Model:
         model = self._graph.model.clone()
@@ -128,7 +130,8 @@ class OpenVinoDetector(OpenVinoPasses):
         return model
 
     def read(self, request: Any, input_hw: tuple[int, int]) -> Detections:
-        return self._post(request.get_output_tensor(0).data[0], input_hw)
+        rows = self._second(request) if self._second else request.get_output_tensor(0).data[0]
+        return self._post(rows, input_hw)
 
 
 def cache_folder() -> Path:
@@ -153,10 +156,11 @@ def _precision(core: ov.Core, wanted: str) -> str:
 
 
 class Graph(NamedTuple):
-    """A network with u8 NHWC BGR input of any size, and the name of its family."""
+    """A network with u8 NHWC BGR input of any size, the name of its family, and its second stage where it has one."""
 
     model: ov.Model
     family: str
+    second: ov.Model | None = None
 
 
 def graph_of(core: ov.Core, weights: Weights, precision: str) -> Graph:
@@ -166,7 +170,7 @@ def graph_of(core: ov.Core, weights: Weights, precision: str) -> Graph:
         return graph
     path = int8_path(weights)
     try:
-        return Graph(core.read_model(path), graph.family)
+        return Graph(core.read_model(path), graph.family, graph.second)
     except RuntimeError as error:
         what = f"{weights.path.stem} was not quantised on this machine" if not path.exists() else f"{error}"
         raise ModelError(str(path), what, f"roadtally models quantise {weights.path} CLIP") from error
@@ -177,7 +181,9 @@ def _graph(core: ov.Core, weights: Weights) -> Graph:
     if weights.path.suffix != ".onnx":
         arch, tensors = weights.tensors()
         try:
-            return Graph(family_of(arch).part("graph")(arch, tensors), family_name(arch))
+            family = family_of(arch)
+            second = family.part("second")(arch, tensors) if family.second else None
+            return Graph(family.part("graph")(arch, tensors), family_name(arch), second)
         except KeyError as error:
             raise ModelError(
                 str(weights.path), f"a tensor is missing: {error}", "use weights of this version"

@@ -1,4 +1,4 @@
-"""Torch: CUDA with captured graphs, or the CPU as a fallback.
+"""Torch: CUDA with captured graphs, or the CPU as a fallback. A network of two stages is not captured.
 
 On CUDA two lanes take turns, each with its own stream, pinned buffers and one captured graph per batch size, so that
 the upload of one batch runs under the pass of the other. Resize was done before; conversion to float is in the graph.
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from models.contract import DetectorSpec
-from models.families import family_name
+from models.families import family_name, family_of
 from models.network import Deployed
 from models.postprocess import PostProcess
 from models.weights import Weights
@@ -69,11 +69,12 @@ class TorchDetector:
         dtype, device = DTYPES[precision], torch.device("cuda" if cuda else "cpu")
         network = network.to(memory_format=torch.channels_last)
         deployed = Deployed(network.to(device, dtype).eval().requires_grad_(False), dtype)
-        if cuda:
+        if not cuda:
+            torch.set_num_threads(spec.threads or torch.get_num_threads())
+        if cuda and not family_of(network.arch).second:
             self._lanes: list[Lane] = [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
         else:
-            torch.set_num_threads(spec.threads or torch.get_num_threads())
-            self._lanes = [CpuLane(deployed)]
+            self._lanes = [PlainLane(deployed, device)]
         self._last: list[TorchPending | None] = [None] * len(self._lanes)
         self._turn = 0
         self.in_flight = len(self._lanes)
@@ -100,15 +101,16 @@ class TorchDetector:
         self._lanes, self._last = [], []
 
 
-class CpuLane:
-    """The pass happens inside start()."""
+class PlainLane:
+    """The pass happens inside start(): on a CPU, and where the number of proposals is not known before."""
 
-    def __init__(self, network: Deployed) -> None:
-        self._network = network
+    def __init__(self, network: Deployed, device: torch.device) -> None:
+        self._network, self._device = network, device
 
     def start(self, pictures: np.ndarray) -> None:
         with torch.inference_mode():
-            self._raw = self._network(torch.from_numpy(np.ascontiguousarray(pictures))).numpy()
+            uploaded = torch.from_numpy(np.ascontiguousarray(pictures)).to(self._device)
+            self._raw = self._network(uploaded).cpu().numpy()
 
     def done(self) -> bool:
         return True

@@ -18,12 +18,18 @@ class Name:
 
 def read_name(model: str) -> Name:
     """Raises ModelError on a knob that there is not."""
-    path, _, knobs = model.partition("?")
+    path, proposals = read_knobs(model)
     family, _, file = path.partition(":")
+    return Name(family, file, proposals)
+
+
+def read_knobs(model: str) -> tuple[str, int]:
+    """What stands before '?', and the proposals after it, 0 without. Raises ModelError on a knob that there is not."""
+    path, _, knobs = model.partition("?")
     proposals = 0
     for knob in filter(None, knobs.split("&")):
         key, _, value = knob.partition("=")
         if key != "proposals" or not value.isdecimal() or int(value) < 1:
-            raise ModelError(model, f"expected proposals=1 or more after '?', got {knob!r}", f"{family}?proposals=300")
+            raise ModelError(model, f"expected proposals=1 or more after '?', got {knob!r}", f"{path}?proposals=300")
         proposals = int(value)
-    return Name(family, file, proposals)
+    return path, proposals

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models.arch import AnyArch
+from models.arch import AnyArch, NanoDetArch
 from models.checkpoints import COCO_ROAD_USERS, take_classes
 from models.families import FAMILIES, family_name, new_network
 from models.layers import ACTIVATIONS
@@ -36,15 +36,14 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def begin(start: Path, device: str, activation: str = "") -> Run:
-    """A run at step 0 from a checkpoint, see `start_network`."""
-    network = start_network(start, activation)
+def begin(network: Network, device: str, frozen: bool = False) -> Run:
+    """A run at step 0. frozen: the features stay as they are. Raises ConfigError where the network has none apart."""
     averaged = new_network(network.arch)
     averaged.load_state_dict(network.state_dict())
-    return _on_device(device, network, averaged)
+    return _on_device(device, network, averaged, frozen)
 
 
-def resume(folder: Path, device: str) -> Run | None:
+def resume(folder: Path, device: str, frozen: bool = False) -> Run | None:
     """The run whose check-point lies in the folder; None without one. Raises ModelError on a damaged file."""
     path = folder / CHECKPOINT
     if not path.exists():
@@ -53,7 +52,7 @@ def resume(folder: Path, device: str) -> Run | None:
     networks = [new_network(_arch_of(stored)) for _ in range(2)]
     networks[0].load_state_dict(stored["network"])
     networks[1].load_state_dict(stored["averaged"])
-    run = _on_device(device, *networks)
+    run = _on_device(device, networks[0], networks[1], frozen)
     run.optimiser.load_state_dict(stored["optimiser"])
     run.step, run.elapsed_s, run.history = stored["step"], stored["elapsed_s"], json.loads(stored["history"])
     return run
@@ -87,16 +86,19 @@ def averaged_network(folder: Path) -> Network:
     return network
 
 
-def start_network(path: Path, activation: str = "") -> Network:
+def start_network(path: Path, activation: str = "", family: str = "") -> Network:
     """A network of our six classes from a published checkpoint (80 or 6 classes) or from own weights.
 
     activation: the one to train with, where it is not that of the checkpoint; the weights learn to live with it.
+    family: of models.families, where it is not that of the checkpoint; its new head goes on the trained features.
     """
     network = read_weights(path).network()
     if network.arch.classes == 80:
         network = take_classes(network, COCO_ROAD_USERS)
     if network.arch.classes != len(LABELS):
         raise ModelError(str(path), f"expected 80 or {len(LABELS)} classes, got {network.arch.classes}")
+    if family not in ("", family_name(network.arch)):
+        network = _in_family(network, family, str(path))
     if activation in ("", network.arch.activation):
         return network
     if activation not in ACTIVATIONS:
@@ -106,11 +108,28 @@ def start_network(path: Path, activation: str = "") -> Network:
     return other
 
 
+def _in_family(network: Network, family: str, where: str) -> Network:
+    """A network of another family on the features of a NanoDet-Plus."""
+    arch = FAMILIES[family].arch if family in FAMILIES else None
+    if arch is None or not issubclass(arch, NanoDetArch) or type(network.arch) is not NanoDetArch:
+        able = [name for name, one in FAMILIES.items() if issubclass(one.arch, NanoDetArch)]
+        what = f"expected one of {', '.join(able)} on the features of a NanoDet-Plus, got {family!r} on {where}"
+        raise ConfigError("family", what, "start from roadtally-small")
+    other = new_network(arch(**asdict(network.arch)))
+    other.adopt(network)
+    return other
+
+
 def _arch_of(stored: dict[str, Any]) -> AnyArch:
     return FAMILIES[stored.get("family", "yolox")].arch(**stored["arch"])  # there was one family once
 
 
-def _on_device(device: str, network: Network, averaged: Network) -> Run:
+def _on_device(device: str, network: Network, averaged: Network, frozen: bool) -> Run:
     network.to(memory_format=torch.channels_last).to(device).train()
     averaged.to(device).eval().requires_grad_(False)
-    return Run(network, averaged, ScaledAdam(network.parameters()))
+    if frozen:
+        features = getattr(network, "features", None)
+        if features is None:
+            raise ConfigError("frozen", f"a {family_name(network.arch)} has no features apart from its head")
+        features.requires_grad_(False)
+    return Run(network, averaged, ScaledAdam(p for p in network.parameters() if p.requires_grad))

@@ -25,10 +25,10 @@ from models.stills import Detect
 from models.training.batches import Batch, Batches
 from models.training.depthwise import hasten
 from models.training.evaluate import evaluate, mean
-from models.training.labels import read_sets
+from models.training.labels import IGNORE, read_sets
 from models.training.loss import Loss
 from models.training.pictures import PictureStore
-from models.training.run import Run, begin, resume, save
+from models.training.run import Run, begin, resume, save, start_network
 from models.weights import write_weights
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS, Detections
@@ -47,6 +47,8 @@ class TrainSettings:
     out: Path  # folder of check-points, log and weights; a run found here is resumed
     shares: tuple[float, ...] = ()  # of the draws, for each set after the first; none: as their sizes say
     activation: str = ""  # of the network, where another than that of `start`: silu or hswish
+    family: str = ""  # of the network, where another than that of `start`: its new head goes on its trained features
+    frozen: bool = False  # the features stay as they are, only the head learns
     steps: int = 6000
     minutes: float = float("inf")
     batch: int = 16  # pictures of 256x416; larger inputs come in smaller batches
@@ -102,7 +104,7 @@ def _train(settings: TrainSettings, tell: Tell) -> Network:
     sets = read_sets(settings.data, settings.shares, "train")
     store, data = PictureStore(sets, settings.out), [item for items in sets for item in items]
     batches = Batches(data, store, settings.batch, settings.seed, settings.mosaic)
-    run = resume(settings.out, settings.device) or begin(settings.start, settings.device, settings.activation)
+    run = resume(settings.out, settings.device, settings.frozen) or _begin(settings)
     if settings.device == "cpu" and _has_bf16(settings.device):
         hasten(run.network)
     began = time.monotonic() - run.elapsed_s
@@ -128,6 +130,11 @@ def _train(settings: TrainSettings, tell: Tell) -> Network:
     return run.averaged
 
 
+def _begin(settings: TrainSettings) -> Run:
+    network = start_network(settings.start, settings.activation, settings.family)
+    return begin(network, settings.device, settings.frozen)
+
+
 def _progress(settings: TrainSettings, run: Run) -> float:
     """How much of the run is behind it, 0..1."""
     return min(1.0, max(run.step / settings.steps, run.elapsed_s / (settings.minutes * 60)))
@@ -138,17 +145,18 @@ def _step(run: Run, batch: Batch, settings: TrainSettings) -> Loss:
     warm = min(1.0, (run.step + 1) / settings.warmup)
     cosine = 0.02 + 0.98 * (1 + math.cos(math.pi * _progress(settings, run))) / 2
     pictures = torch.from_numpy(batch.pictures).to(settings.device).permute(0, 3, 1, 2).float()  # channels-last already
+    true_xyxy = [torch.from_numpy(b.xyxy[b.label != IGNORE]).to(settings.device) for b in batch.boxes]
     with torch.autocast(settings.device.split(":")[0], torch.bfloat16, enabled=_has_bf16(settings.device)):
-        raw = run.network(pictures)
+        outputs = run.network.learn(pictures, true_xyxy)
     with _one_thread():
-        leaf = raw.detach().float().requires_grad_()
+        leaves = [output.detach().float().requires_grad_() for output in outputs]
         height, width = batch.pictures.shape[1:3]
-        loss: Loss = family_of(run.network.arch).part("loss")(leaf, batch.boxes, (height, width))
+        loss: Loss = family_of(run.network.arch).part("loss")(*leaves, batch.boxes, (height, width))
         if not torch.isfinite(loss.total):
             what = f"the loss is {loss.total.item()} at step {run.step}"
             raise ModelError("training", what, "resume from the last check-point with a lower learning rate")
-        pull = torch.autograd.grad(loss.total, leaf)[0]
-    raw.backward(pull.to(raw.dtype))
+        pulls = torch.autograd.grad(loss.total, leaves)
+    torch.autograd.backward(outputs, [pull.to(output.dtype) for pull, output in zip(pulls, outputs, strict=True)])
     with _one_thread(), torch.no_grad():
         run.optimiser.step(settings.learning_rate * warm * cosine, LARGEST_GRADIENT)
         keep = min(settings.average, (1 + run.step) / (10 + run.step))

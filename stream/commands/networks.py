@@ -90,6 +90,8 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
     activation: Annotated[str, typer.Option(help="silu or hswish, where another than that of the start.")] = "",
+    family: Annotated[str, typer.Option(help="Put a new head on a NanoDet-Plus: retinanet or faster-rcnn.")] = "",
+    frozen: Annotated[bool, typer.Option("--frozen", help="Let only the head learn, not the features.")] = False,
     share: Annotated[
         list[float] | None,
         typer.Option(help="Part of the draws for each set after the first, in order; none: as their sizes say."),
@@ -103,7 +105,7 @@ def train(
     from stream.display import console
 
     settings = TrainSettings(tuple(data), weights_path(start), out, tuple(share or ()), activation, steps, minutes)
-    settings = replace(settings, batch=batch, device=device, threads=threads)
+    settings = replace(settings, batch=batch, device=device, threads=threads, family=family, frozen=frozen)
     with console.status("reading the pictures") as status:
 
         def tell(row: dict[str, Any]) -> None:

@@ -9,8 +9,10 @@ import numpy as np
 import openvino as ov
 import pytest
 import torch
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 
-from models.arch import AnyArch, Arch, NanoDetArch
+from models.anchor_head import AnchorHead
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
 from models.families import family_name, family_of, new_network
@@ -34,9 +36,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 
 SMALL_NANODET = NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)
+SMALL_RETINANET = RetinaNetArch(stem=8, stages=(16, 32, 64), pyramid=16)
+SMALL_FASTER_RCNN = FasterRcnnArch(stem=8, stages=(16, 32, 64), pyramid=16, hidden=16, proposals=300)
 
 
-@pytest.fixture(scope="module", params=[Arch(width=0.125), SMALL_NANODET], ids=family_name)
+@pytest.fixture(
+    scope="module", params=[Arch(width=0.125), SMALL_NANODET, SMALL_RETINANET, SMALL_FASTER_RCNN], ids=family_name
+)
 def network(request: pytest.FixtureRequest) -> Network:
     """Random weights of which some cells fire."""
     torch.manual_seed(3)
@@ -54,6 +60,14 @@ def lively(network: Network) -> Network:
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.normal_(module.weight, std=(2.5 / module.weight[0].numel()) ** 0.5)
+        if isinstance(module, TwoMLPHead):
+            module.fc6.weight.data /= 100
+        if isinstance(module, FastRCNNPredictor):
+            module.cls_score.weight.data *= 4
+            module.cls_score.bias.data *= -1  # no longer sure of the background
+    for head in (module for module in network.modules() if isinstance(module, AnchorHead)):
+        for name, weight in head.named_parameters():
+            weight.data /= 4000 if name.endswith("pred.weight") else 1  # boxes stay near their anchors
     next(network.parameters()).data /= 128
     return network.eval()
 
@@ -136,6 +150,7 @@ def test_results_belong_to_their_pictures_when_taken_late(engine: str, opened: O
         Arch(width=0.125, depthwise=False),
         Arch(width=0.125, stem="strided", depthwise=False, activation="hswish"),
         SMALL_NANODET,  # its shuffle of channels once came out wrong in OpenVINO
+        SMALL_RETINANET,
     ],
 )
 def test_graph_equals_module_when_built_from_its_tensors(arch: AnyArch, pictures: np.ndarray) -> None:

@@ -1,13 +1,14 @@
 """Weights files: they come back as they were written, and damage is told, never loaded."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
-from models.arch import AnyArch, Arch, NanoDetArch
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
 from models.families import family_name, new_network
 from models.registry import MODELS, find_weights, list_models
 from models.weights import read_metadata, read_weights, write_weights
@@ -24,7 +25,12 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("arch", [SMALL, NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)], ids=family_name)
+SLIM: dict[str, Any] = {"stem": 8, "stages": (16, 32, 64), "pyramid": 16}
+
+
+@pytest.mark.parametrize(
+    "arch", [SMALL, NanoDetArch(**SLIM), RetinaNetArch(**SLIM), FasterRcnnArch(**SLIM, hidden=8)], ids=family_name
+)
 def test_network_comes_back_when_written_and_read(arch: AnyArch, tmp_path: Path) -> None:
     network = new_network(arch)
     write_weights(network, tmp_path / "own.safetensors", {})

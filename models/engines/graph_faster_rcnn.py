@@ -1,0 +1,115 @@
+"""Faster R-CNN (models/faster_rcnn.py) as two OpenVINO graphs: once a picture, and once a proposal.
+
+They are two because OpenVINO computes in bf16 all that stands in front of a convolution or matrix, and bf16 knows a
+place beyond 256 px only to 2 px. The boxes stand behind the last convolution of the first graph and go into the second
+from outside, so they stay f32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from models.anchors import LARGEST, SHAPES, STRIDES
+from models.arch import FasterRcnnArch
+from models.engines.graph_anchors import anchor_rows, below, split
+from models.engines.graph_nanodet import pyramid
+from models.engines.layers import Layers, Node, f32, pictures_input
+from models.proposals import BEST, LEAST, LEVELS, OVERLAP, SIDE
+
+APART = 1e4  # px between the levels in the suppression, which is done within each
+WEIGHTS = np.array([10, 10, 5, 5], np.float32)  # of the second stage's deltas, as in torchvision
+
+
+def build(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
+    """u8 (1, H, W, 3) BGR -> proposals xyxy f32 (N, 4), best first, and the levels that they may be looked up in.
+
+    H and W stay open; reshape the model before compiling it. tensors: the state dict of models.faster_rcnn.FasterRcnn.
+    """
+    pictures, x = pictures_input()
+    levels = pyramid(arch, below("rcnn.backbone.", tensors), x)
+    layers, best = Layers(tensors, arch.activation), max(BEST, arch.proposals)
+    size = ops.convert(ops.gather(ops.shape_of(x), np.array([3, 2, 3, 2]), np.array(0)), "f32")  # W, H, W, H
+    found = []
+    for k, (level, stride) in enumerate(zip(levels, STRIDES, strict=True)):
+        rows = anchor_rows(layers, f"rcnn.rpn.head.towers.{k}", level, 1)
+        score, deltas = split(rows, 2, 1, 4)
+        xyxy = ops.minimum(ops.maximum(_corrected(level, stride, deltas), f32(np.zeros(1))), size).output(0)
+        found.append(_best(ops.sigmoid(score).output(0), xyxy, best, k * APART))
+    scores, apart = (ops.concat([one[part] for one in found], 1).output(0) for part in (0, 1))
+    limits = (np.array(arch.proposals, np.int64), np.array(OVERLAP, np.float32), np.array(LEAST, np.float32))
+    kept = ops.non_max_suppression(apart, ops.unsqueeze(scores, np.array([0])), *limits).output(0)
+    rows = ops.gather(kept, np.array([2]), np.array(1))
+    xyxy = ops.gather(ops.concat([one[2] for one in found], 1), ops.squeeze(rows, np.array([1])), np.array(1))
+    outputs = [ops.squeeze(xyxy, np.array([0])), *levels[:LEVELS]]
+    return ov.Model([ops.result(output) for output in outputs], [pictures], "proposals")
+
+
+def build_second(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
+    """The levels f32 (1, C, h, w) and proposals xyxy f32 (N, 4) of each -> f32 (all N, classes + 4): probabilities
+    without the background, and the box xyxy of the best class, level by level."""
+    levels = [ops.parameter(ov.PartialShape([1, arch.pyramid, -1, -1]), ov.Type.f32) for _ in range(LEVELS)]
+    found = [ops.parameter(ov.PartialShape([-1, 4]), ov.Type.f32) for _ in range(LEVELS)]
+    pooled = []
+    for level, xyxy, stride in zip(levels, found, STRIDES, strict=False):
+        of_picture = ops.broadcast(np.array(0, np.int64), ops.gather(ops.shape_of(xyxy), np.array([0]), np.array(0)))
+        pooled.append(ops.roi_align(level, xyxy, of_picture, SIDE, SIDE, 1, 1 / stride, "avg", "asymmetric"))
+    x = ops.reshape(ops.concat(pooled, 0), np.array([-1, arch.pyramid * SIDE * SIDE]), False).output(0)
+    heads = "rcnn.roi_heads"
+    for name in ("box_head.fc6", "box_head.fc7"):
+        x = ops.relu(_dense(f"{heads}.{name}", x, tensors)).output(0)
+    kinds = ops.softmax(_dense(f"{heads}.box_predictor.cls_score", x, tensors), 1).output(0)
+    _, kinds = split(kinds, 1, 1, arch.classes)
+    deltas = ops.reshape(
+        _dense(f"{heads}.box_predictor.bbox_pred", x, tensors), np.array([-1, arch.classes + 1, 4]), False
+    )
+    best = ops.add(ops.topk(kinds, np.array(1), 1, "max", "none").output(1), np.array(1, np.int32))  # (N, 1)
+    deltas = ops.squeeze(ops.gather(deltas, best, np.array(1), 1), np.array([1])).output(0)
+    xyxy = _moved(ops.concat(found, 0).output(0), ops.divide(deltas, f32(WEIGHTS)).output(0))
+    return ov.Model([ops.result(ops.concat([kinds, xyxy], 1))], [*levels, *found], "judgement")
+
+
+def _best(score: Node, xyxy: Node, count: int, offset: float) -> tuple[Node, Node, Node]:
+    """The `count` best of a level: scores (1, N), boxes shifted apart (1, N, 4), boxes (1, N, 4)."""
+    score = ops.squeeze(score, np.array([2])).output(0)
+    length = ops.gather(ops.shape_of(score), np.array(1), np.array(0))
+    best = ops.topk(score, ops.minimum(length, np.array(count, np.int64)), 1, "max", "value")
+    kept = ops.gather(xyxy, ops.squeeze(best.output(1), np.array([0])), np.array(1)).output(0)
+    return best.output(0), ops.add(kept, f32(np.full(1, offset))).output(0), kept
+
+
+def _corrected(level: Node, stride: int, deltas: Node) -> Node:
+    """models.anchors of a level (1, C, h, w), moved by deltas (1, A, 4) -> xyxy (1, A, 4). All but the moving is
+    constant once the size of the input is known."""
+    across, down = (_places(level, axis, stride) for axis in (3, 2))
+    across = ops.multiply(ops.reshape(across, np.array([1, -1, 1, 1]), False), f32(np.array([1, 0, 1, 0])))
+    down = ops.multiply(ops.reshape(down, np.array([-1, 1, 1, 1]), False), f32(np.array([0, 1, 0, 1])))
+    half = np.array([(-w, -h, w, h) for w, h in SHAPES]) * stride / 2
+    anchors = ops.add(ops.add(across, down), f32(half[None, None]))  # (h, w, shapes, 4)
+    return _moved(ops.reshape(anchors, np.array([1, -1, 4]), False).output(0), deltas)
+
+
+def _places(level: Node, axis: int, stride: int) -> Node:
+    """Where the cells of a level stand along an axis, px."""
+    count = ops.gather(ops.shape_of(level), np.array(axis), np.array(0))
+    cells = ops.range(np.array(0, np.int64), count, np.array(1, np.int64), "i64")
+    return ops.convert(ops.multiply(cells, np.array(stride, np.int64)), "f32").output(0)
+
+
+def _moved(xyxy: Node, deltas: Node) -> Node:
+    """models.anchors.corrected: boxes (..., 4), deltas (..., 4) -> xyxy (..., 4)."""
+    axis = len(xyxy.partial_shape) - 1
+    (low, high), (shift, growth) = split(xyxy, axis, 2, 2), split(deltas, axis, 2, 2)
+    size = ops.subtract(high, low)
+    centre = ops.add(ops.multiply(ops.add(low, high), f32(np.full(1, 0.5))), ops.multiply(shift, size))
+    growth = ops.exp(ops.minimum(growth, f32(np.full(1, LARGEST)))).output(0)
+    half = ops.multiply(ops.multiply(size, growth), f32(np.full(1, 0.5)))
+    return ops.concat([ops.subtract(centre, half), ops.add(centre, half)], axis).output(0)
+
+
+def _dense(name: str, x: Node, tensors: Mapping[str, np.ndarray]) -> Node:
+    product = ops.matmul(x, f32(tensors[f"{name}.weight"]), False, True)
+    return ops.add(product, f32(tensors[f"{name}.bias"])).output(0)

@@ -1,0 +1,39 @@
+"""The second stage of a detector on OpenVINO: what a pass has proposed, looked at again when the pass is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from models.proposals import LEAST_SIDE, LEVELS, level_of
+from stream.errors import ModelError
+
+
+class SecondStage:
+    """A compiled graph of models.engines.graph_faster_rcnn.build_second. One thread uses it."""
+
+    def __init__(self, core: ov.Core, model: ov.Model, settings: dict[str, Any]) -> None:
+        self._request = core.compile_model(model, "CPU", settings | {"NUM_STREAMS": 1}).create_infer_request()
+        self._columns = model.output(0).partial_shape[1].get_length()
+
+    def __call__(self, first: Any) -> np.ndarray:
+        """Rows f32 (N, classes + 4) of the proposals of a request that is done. Raises ModelError."""
+        xyxy = first.get_output_tensor(0).data
+        xyxy = xyxy[
+            (xyxy[:, 2:] - xyxy[:, :2] >= LEAST_SIDE).all(1)
+        ]  # what lies outside the picture was cut to nothing
+        if not len(xyxy):
+            return np.zeros((0, self._columns), np.float32)
+        level = level_of(xyxy)
+        for k in range(LEVELS):
+            self._request.set_input_tensor(k, first.get_output_tensor(1 + k))
+            own = np.ascontiguousarray(xyxy[level == k], np.float32)
+            self._request.set_input_tensor(LEVELS + k, ov.Tensor(own))
+        try:
+            self._request.infer()
+        except RuntimeError as error:
+            raise ModelError("detector", f"OpenVINO failed on {len(xyxy)} proposals ({error})") from error
+        rows: np.ndarray = self._request.get_output_tensor(0).data
+        return rows

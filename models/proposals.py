@@ -1,0 +1,20 @@
+"""The numbers of the two stages of Faster R-CNN, and where a proposal is looked up. Importing this needs no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BEST = 256  # anchors of a level that reach the suppression
+OVERLAP = 0.7  # IoU from which a proposal repeats a better one
+LEAST = 0.02  # score of a proposal
+LEVELS = 3  # of strides 8, 16 and 32, that proposals are looked up in
+LEAST_SIDE = 1e-3  # px, of a proposal inside the picture
+SIDE = 7  # cells of a looked-up proposal
+LEVEL_PX = 56  # from here on a proposal belongs to the second level, from twice as much to the third
+
+
+def level_of(xyxy: np.ndarray) -> np.ndarray:
+    """Of proposals (N, 4) px: the level that each is looked up in, by its size (Lin et al., 2017), (N,). A proposal is
+    at most seven cells wide there, but in the last level."""
+    size = np.sqrt(np.maximum((xyxy[:, 2:] - xyxy[:, :2]).prod(1), 1e-6))
+    return np.clip(np.floor(1 + np.log2(size / LEVEL_PX) + 1e-6), 0, LEVELS - 1).astype(np.int64)
