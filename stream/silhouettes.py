@@ -33,11 +33,12 @@ class Silhouettes:
         """The tracks with their masks; as they are while no mask is known at all."""
         if detections is not None and detections.masks is not None:
             self._take(detections, tracks, pts_s)
+        ids = tracks.track_id.tolist()
+        if self._last:
+            alive = self._last.keys() & ids
+            self._last = {k: self._last[k] for k in alive if 0 <= pts_s - self._last[k][0] <= KEEP_S}
         if not self._last:
             return tracks
-        ids = tracks.track_id.tolist()
-        alive = self._last.keys() & ids
-        self._last = {k: self._last[k] for k in alive if 0 <= pts_s - self._last[k][0] <= KEEP_S}
         masks = np.zeros((len(ids), MASK_SIZE, MASK_SIZE), np.uint8)
         for row, track_id in enumerate(ids):
             if track_id in self._last:

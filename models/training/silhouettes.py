@@ -94,7 +94,7 @@ def cut_out(mask: np.ndarray, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """The silhouettes of boxes (N, 4) in a picture whose moving pixels are mask bool (H, W): the indices of the boxes
     that have a sound one, and of these mask u8 and known bool (M, 56, 56)."""
     rows, masks, knowns = [], [], []
-    for k in np.flatnonzero((xyxy[:, 2:] - xyxy[:, :2]).min(1, initial=np.inf) >= SMALLEST):
+    for k in np.flatnonzero((xyxy[:, 2:] - xyxy[:, :2]).min(1, initial=np.inf) >= SMALLEST).tolist():
         part = _filled(_sampled(mask.astype(np.float32), xyxy[k]))
         known = _known(xyxy, k)
         if _is_sound(part, known) and _around(mask, xyxy[k]) < OUTSIDE:

@@ -133,7 +133,7 @@ def mask_iou(network: MaskNetwork, sample: Sample) -> np.ndarray:
     """IoU of each silhouette with its truth at probability 0.5, where that is known: f32 (N,)."""
     found = []
     with torch.inference_mode():
-        for rows in torch.arange(len(sample.pooled)).split(64):
+        for rows in torch.arange(len(sample.pooled)).split(64):  # type: ignore[no-untyped-call]
             mine = network.branch(sample.pooled[rows].float())[:, 0] > 0
             true, known = sample.truth[rows] >= 128, sample.known[rows]
             both, either = (mine & true & known).sum((1, 2)), ((mine | true) & known).sum((1, 2))
