@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from stream.fewpairs import FEW, best_of_few
+
 # What a change of class costs a pair, in IoU. Detectors waver between car, bus and truck; a rider may look like a
 # person for a moment; a small motorcycle like a car. A person is never a car, bus or truck (2 is out of reach).
 _FLICKER = np.array(
@@ -124,11 +126,12 @@ def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
     rest = (~(taken_i.take(i) | taken_j.take(j))).nonzero()[0]
     if not len(rest):
         return sure_pairs
-    return np.concatenate([sure_pairs, rest.take(_hungarian(i.take(rest), j.take(rest), worth.take(rest)))])
+    solve = best_of_few if len(rest) <= FEW else _hungarian
+    return np.concatenate([sure_pairs, rest.take(solve(i.take(rest), j.take(rest), worth.take(rest)))])
 
 
 def _hungarian(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    from scipy.optimize import linear_sum_assignment  # slow to import, and many scenes never need it
+    from scipy.optimize import linear_sum_assignment  # slow to import, and hardly ever needed
 
     rows, row = np.unique(i, return_inverse=True)
     columns, column = np.unique(j, return_inverse=True)

@@ -19,7 +19,7 @@ LAYERS = (
      "stream.silhouettes", "stream.batching", "stream.budget", "stream.load", "stream.gate", "stream.region",
      "stream.problems",
      "stream.ledger", "stream.health", "stream.medians", "stream.sight", "stream.video", "stream.drawing",
-     "stream.overlay", "stream.synth", "stream.found"),
+     "stream.overlay", "stream.synth", "stream.found", "stream.fewpairs"),
     ("models",),
     ("stream.transport", "stream.section", "stream.placement", "stream.config", "stream.config_file", "stream.options",
      "stream.problems"),
