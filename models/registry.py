@@ -51,18 +51,6 @@ SEGMENTERS: dict[str, str] = {
 """Name of an engine -> module:Class. A class is built from (MaskWeights, SegmenterSpec)."""
 
 
-class ModelInfo(msgspec.Struct, frozen=True):
-    """One line of `roadtally models`."""
-
-    name: str
-    path: str
-    bytes: int
-    classes: tuple[str, ...]
-    licence: str
-    engines: tuple[str, ...]  # that run on this machine, best first
-    notes: dict[str, str]
-
-
 def open_detector(spec: DetectorSpec) -> Detector:
     """Open a detector by name or path on the engine that the spec names, or the best one here.
 
@@ -151,20 +139,3 @@ def engines_here() -> tuple[str, ...]:
         if torch.cuda.is_available():
             return ("torch", "openvino")
     return ("openvino", "torch")
-
-
-def list_models() -> list[ModelInfo]:
-    """What the package carries, for `roadtally models`."""
-    from models.weights import read_metadata
-    from stream.messages import LABELS
-
-    found = []
-    for name, file in MODELS.items():
-        path = FOLDER / file
-        if path.exists():
-            notes: dict[str, Any] = read_metadata(path)
-            classes = tuple(LABELS[k] for k in read_weights(path).labels)
-            licence = notes.get("licence", "")
-            info = ModelInfo(name, str(path), path.stat().st_size, classes, licence, engines_here(), notes)
-            found.append(info)
-    return found

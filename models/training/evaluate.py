@@ -25,20 +25,26 @@ IGNORE_NAME = "ignore"
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """AP (IoU 0.50:0.95) and AP50 of one class over `pictures`, with `boxes` true boxes; NaN without any."""
+    """AP (IoU 0.50:0.95) and AP50 of one class over `pictures`, with `boxes` true boxes; NaN without any. by_size: AP50
+    of small, medium and large boxes as COCO divides them (32² and 96² px of the picture); NaN without any."""
 
     label: str
     ap: float
     ap50: float
     boxes: int
     pictures: int
+    by_size: tuple[float, float, float] = (float("nan"),) * 3
 
 
 def mean(scores: list[Scores]) -> Scores:
     """Mean over the classes that have truth."""
     known = [s for s in scores if s.boxes]
     ap, ap50 = (float(np.mean([getattr(s, name) for s in known])) for name in ("ap", "ap50"))
-    return Scores("all", ap, ap50, sum(s.boxes for s in known), max(s.pictures for s in known))
+    sizes = np.array([s.by_size for s in known])
+    told = [sizes[~np.isnan(sizes[:, k]), k] for k in range(3)]
+    small, medium, large = (float(one.mean()) if len(one) else float("nan") for one in told)
+    boxes, pictures = sum(s.boxes for s in known), max(s.pictures for s in known)
+    return Scores("all", ap, ap50, boxes, pictures, (small, medium, large))
 
 
 def evaluate(annotations: Path, split: str, detect: Detect, long_side: int, view: str = "") -> list[Scores]:
@@ -100,5 +106,7 @@ def _score_class(
         run = COCOeval(truth, truth.loadRes(rows), "bbox")
         run.evaluate()
         run.accumulate()
-    precision = run.eval["precision"][:, :, 0, 0, -1]  # (IoU, recall), all areas, 100 detections
-    return Scores(label, float(precision.mean()), float(precision[0].mean()), count, len(pictures))
+    precision = run.eval["precision"][:, :, 0, :, -1]  # (IoU, recall, area), 100 detections; -1: no truth
+    small, medium, large = (float(one) if one >= 0 else float("nan") for one in precision[0, :, 1:].mean(0))
+    ap, ap50 = float(precision[..., 0].mean()), float(precision[0, :, 0].mean())
+    return Scores(label, ap, ap50, count, len(pictures), (small, medium, large))

@@ -16,29 +16,38 @@ models = typer.Typer(help="List the detectors, or measure one on this machine.",
 
 @models.callback()
 def list_all(context: typer.Context) -> None:
-    """Detectors that come with roadtally: sizes, classes, licence, and the engines that run here."""
+    """All detectors: kind, input, classes, licence, whether their weights are here, and the engines that run here."""
     if context.invoked_subcommand is not None:
         return
     from rich.table import Table
 
-    from models.registry import DEFAULT, list_models
+    from models.listing import list_models
+    from models.registry import DEFAULT
     from stream.display import console
 
+    infos = list_models()
     table = Table(title="detectors", title_justify="left")
-    for heading in ("name", "size", "classes", "licence", "engines here", "file"):
+    for heading in ("name", "kind", "input", "weights", "classes", "licence", "engines here"):
         table.add_column(heading, overflow="fold")
-    for info in list_models():
+    for info in infos:
         name = f"{info.name} (default)" if info.name == DEFAULT else info.name
-        size = f"{info.bytes / 2**20:.1f} MiB"
-        table.add_row(name, size, ", ".join(info.classes), info.licence, ", ".join(info.engines), info.path)
+        size = f"{info.bytes / 2**20:.1f} MiB" if info.bytes else "not here"
+        facts = (", ".join(info.classes), info.licence, ", ".join(info.engines))
+        table.add_row(name, info.kind, info.input, size, *facts)
     console.print(table)
-    console.print("Others by path: a .safetensors of roadtally, a published YOLOX (.onnx, .pth), NanoDet-Plus (.onnx).")
-    console.print("Or module:Class of your own.")
+    missing = [info.path for info in infos if not info.bytes]
+    if missing:
+        names = ", ".join(path.name for path in missing)
+        text = f"Weights that are not here are fetched at the first use; offline, place them into {missing[0].parent}:"
+        console.print(text, names, highlight=False, soft_wrap=True)
+    console.print("Also by path: a .safetensors of `roadtally train`; a published YOLOX (.onnx, .pth) or NanoDet-Plus")
+    console.print("(.onnx); NAME:FILE, your checkpoint of a family above; a .yaml that describes an ONNX, OpenVINO or")
+    console.print("Darknet network; module:Class of your own. docs/detectors.md tells of each.")
 
 
 @models.command("bench")
-def bench_one(
-    name: Annotated[str, typer.Argument(help="A name from `roadtally models`, or a file.")] = "roadtally-nano",
+def bench_all(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of `roadtally models`, or files.")] = None,
     sizes: Annotated[str, typer.Option(help="Network inputs, width x height.")] = "416x256,640x384",
     batches: Annotated[str, typer.Option(help="Pictures a pass.")] = "1,4",
     engine: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
@@ -47,17 +56,19 @@ def bench_one(
     """Milliseconds a picture on this machine, with all passes in flight and alone."""
     from models.bench import bench
     from models.contract import DetectorSpec
+    from models.registry import DEFAULT
     from stream.display import console
     from stream.tables import new_table
 
     inputs = tuple(_pair(size) for size in sizes.split(","))
-    spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
-    table = new_table(name, (), ("input", "batch", "pictures/s", "ms a picture", "ms alone"))
-    for row in bench(spec, tuple(_whole(batch) for batch in batches.split(","))):
-        height, width = row.input_hw
-        figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
-        table.add_row(f"{width}x{height}", str(row.batch), *figures)
-    console.print(table)
+    for name in names or [DEFAULT]:
+        spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
+        table = new_table(name, (), ("input", "batch", "pictures/s", "ms a picture", "ms alone"))
+        for row in bench(spec, tuple(_whole(batch) for batch in batches.split(","))):
+            height, width = row.input_hw
+            figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
+            table.add_row(f"{width}x{height}", str(row.batch), *figures)
+        console.print(table)
 
 
 @models.command("quantise")

@@ -10,7 +10,8 @@ from safetensors.torch import save_file as save_torch
 
 from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
 from models.families import family_name, new_network
-from models.registry import MODELS, find_weights, list_models
+from models.listing import list_models
+from models.registry import MODELS, find_weights
 from models.weights import read_metadata, read_weights, write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
@@ -86,8 +87,22 @@ def test_model_error_when_name_is_wrong(name: str, message: str) -> None:
         find_weights(name)
 
 
+def test_every_family_tells_the_place_of_its_weights_when_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found = {info.name: info for info in list_models()}
+    absent = found["fasterrcnn_resnet50_fpn_v2"]
+    assert absent.path == tmp_path / "roadtally/published/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth"
+    assert (absent.bytes, absent.kind) == (0, "two stages")
+    absent.path.parent.mkdir(parents=True)
+    absent.path.write_bytes(b"weights")
+    (present,) = (info for info in list_models() if info.name == absent.name)
+    assert present.bytes == 7
+
+
 def test_every_registered_model_is_small_and_whole_when_listed() -> None:
-    found = list_models()
+    found = [info for info in list_models() if info.name in MODELS]
     assert {info.name for info in found} == set(MODELS)
     for info in found:
         assert info.bytes <= {"roadtally-nano": 4_000_000, "roadtally-small": 12_000_000}[info.name]
