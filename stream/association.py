@@ -76,7 +76,7 @@ def likeness(areas: np.ndarray, shape: float) -> np.ndarray:
     shape: what boxes of wholly different size lose; like ones (IoU 1 if their centres were the same) lose nothing.
     """
     overlap: np.ndarray = areas[2:] / (areas[0] + areas[1] - areas[2:])
-    return overlap[0] + shape * overlap[1] - shape if shape else overlap[0]
+    return overlap[0] - shape + shape * overlap[1] if shape else overlap[0]
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
@@ -86,15 +86,23 @@ def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
 
 def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:
     """The pairs that are assigned when each stage (a boolean mask over the pairs) only gets what those before left."""
-    taken_i, taken_j = np.zeros(i.max(initial=-1) + 1, bool), np.zeros(j.max(initial=-1) + 1, bool)
-    chosen = []
+    taken_i, taken_j = np.zeros(_room(i), bool), np.zeros(_room(j), bool)
+    free, chosen = np.ones(len(i), bool), [_NONE]
     for stage in stages:
-        open_pairs = (stage & ~(taken_i.take(i) | taken_j.take(j))).nonzero()[0]
+        open_pairs = (stage & free).nonzero()[0]
         if len(open_pairs):
             won = open_pairs.take(assign(i.take(open_pairs), j.take(open_pairs), worth.take(open_pairs)))
-            taken_i[i.take(won)] = taken_j[j.take(won)] = True
             chosen.append(won)
-    return np.concatenate(chosen) if chosen else np.zeros(0, np.intp)
+            taken_i[i.take(won)] = taken_j[j.take(won)] = True
+            free = ~(taken_i.take(i) | taken_j.take(j))
+            if not np.count_nonzero(free):
+                break
+    return np.concatenate(chosen)
+
+
+def _room(index: np.ndarray) -> int:
+    """How long an array must be that these indices point into."""
+    return int(index[index.argmax()]) + 1 if len(index) else 0
 
 
 def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
@@ -109,7 +117,7 @@ def assign(i: np.ndarray, j: np.ndarray, worth: np.ndarray) -> np.ndarray:
         return each
     order = worth.argsort(kind="stable")
     sorted_i, sorted_j = i.take(order), j.take(order)
-    best_of_i, best_of_j = np.zeros(i.max() + 1, np.intp), np.zeros(j.max() + 1, np.intp)
+    best_of_i, best_of_j = np.zeros(_room(i), np.intp), np.zeros(_room(j), np.intp)
     best_of_i[sorted_i] = best_of_j[sorted_j] = order  # the last write, the greatest worth, stays
     top_i, top_j = best_of_i.take(i) == each, best_of_j.take(j) == each
     sure = top_i & top_j

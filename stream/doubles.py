@@ -37,10 +37,11 @@ def redundant(near: Pairs, areas: np.ndarray, found: Found, settings: TrackerSet
         return none, none
     i_area, j_area, shared, _ = areas
     close = shared >= 0.5 * np.minimum(i_area, j_area)  # what all rules below ask for at least
-    group = GROUP.take(found.label)
-    close &= group.take(i) == group.take(j)
     close &= i != j
     close = close.nonzero()[0]
+    if len(close):
+        group = GROUP.take(found.label)
+        close = close.compress(group.take(i.take(close)) == group.take(j.take(close)))
     if not len(close):
         return none, none
     i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
@@ -70,6 +71,8 @@ def doubles(a_box: np.ndarray, a_label: np.ndarray, b_box: np.ndarray, b_label: 
     """Pairs (i, j) where a is a second box of the road user in b, or lies in one of its group: boxes (4, A), (4, B)
     outward, labels (A,), (B,)."""
     i, j = near_pairs(a_box, b_box)
+    if not len(i):
+        return i, j
     a, b = a_box.take(i, axis=1), b_box.take(j, axis=1)
     a_label, b_label = a_label.take(i), b_label.take(j)
     found = _double(a, a_label, b, b_label, least_iou) | _part(a, a_label, b, b_label)

@@ -12,19 +12,19 @@ from stream.settings import TrackerSettings
 BOX, PLACE = slice(0, 4), slice(4, 8)  # outward: see stream/association.py; cx, cy, w, h, px
 LAST = slice(4, 11)  # what a track keeps of its last detection, as in stream/tracktable.py: PLACE, SCORE, time, 0
 SCORE, SEEN_S = 8, 9
-SUMS = slice(11, 13 + len(LABELS))  # what a track adds up: VOTES, the score in the row of the class; PROOF; 1
-VOTES = slice(11, 11 + len(LABELS))
+SUMS = slice(11, 13 + len(LABELS))  # what a track adds up: the score in the row of the class, PROOF, 1
+CERTAIN = slice(11, 12 + len(LABELS))  # those that scale with the score
 PROOF = SUMS.stop - 2  # how much it says that there is a road user of its own
 ROWS = SUMS.stop
 LIMIT = 1e6  # px: a box that reaches beyond this is nonsense
 
-_CLASSES = np.arange(len(LABELS))[:, None]
 _SHAPES = np.array(  # x1, y1, x2, y2 to BOX and PLACE
     [
         *([-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]),
         *([0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [-1, 0, 1, 0], [0, -1, 0, 1]),
     ]
 )
+_SUMS = np.concatenate([np.eye(len(LABELS)), np.ones((2, len(LABELS)))])  # label to SUMS, of a score of 1
 
 
 class Found(NamedTuple):
@@ -53,29 +53,31 @@ def usable(detections: Detections, pts_s: float, settings: TrackerSettings) -> t
     not finite."""
     xyxy, score, label = detections.xyxy, detections.score, detections.label
     refused = 0
-    if len(score):
-        sound = _sound(xyxy)
-        if sound is not None:
-            refused = len(sound) - int(np.count_nonzero(sound))
-            xyxy, score, label = xyxy[sound], score[sound], label[sound]
-        strong = score >= settings.weak_score
-        if np.count_nonzero(strong) < len(strong):
-            xyxy, score, label = xyxy.compress(strong, axis=0), score.compress(strong), label.compress(strong)
+    if not _all_sound(xyxy):
+        sound = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1) & (np.abs(xyxy) < LIMIT).all(axis=1)
+        refused = len(sound) - int(np.count_nonzero(sound))
+        xyxy, score, label = xyxy[sound], score[sound], label[sound]
+    strong = score >= settings.weak_score
+    if np.count_nonzero(strong) < len(strong):
+        xyxy, score, label = xyxy.compress(strong, axis=0), score.compress(strong), label.compress(strong)
     label = label.astype(np.intp)
     table = np.zeros((ROWS, len(score)))
     np.matmul(_SHAPES, xyxy.T.astype(np.float64), out=table[:8])
     table[SCORE], table[SEEN_S] = score, pts_s
-    np.multiply(label == _CLASSES, table[SCORE], out=table[VOTES])
-    np.multiply(table[SCORE], table[SCORE] >= settings.confident_score, out=table[PROOF])
-    table[PROOF + 1] = 1.0
+    _SUMS.take(label, axis=1, out=table[SUMS], mode="clip")
+    table[CERTAIN] *= score
+    weak = (score < settings.confident_score).nonzero()[0]
+    if len(weak):
+        table[PROOF, weak] = 0.0
     return Found(table, label), refused
 
 
-def _sound(xyxy: np.ndarray) -> np.ndarray | None:
-    """Which boxes f32 (M, 4) are neither inverted, flat nor out of all bounds: bool (M,); None: all. NaN fails every
-    comparison."""
-    least, most = np.minimum.reduce(xyxy, axis=None), np.maximum.reduce(xyxy, axis=None)
-    if least > -LIMIT and most < LIMIT and (xyxy[:, 2:] > xyxy[:, :2]).all():
-        return None
-    sound: np.ndarray = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1) & (np.abs(xyxy) < LIMIT).all(axis=1)
-    return sound
+def _all_sound(xyxy: np.ndarray) -> bool:
+    """Whether no box f32 (M, 4) is inverted, flat or out of all bounds. NaN is the least and the most of all, and fails
+    every comparison."""
+    if not len(xyxy):
+        return True
+    if not (xyxy.item(xyxy.argmin()) > -LIMIT and xyxy.item(xyxy.argmax()) < LIMIT):
+        return False
+    sides = xyxy[:, 2:] - xyxy[:, :2]
+    return bool(sides.item(sides.argmin()) > 0)

@@ -19,12 +19,11 @@ from stream.tracktable import (
     HEIGHT,
     LABEL,
     MISSES,
-    PLACE,
     PLACE_VARIANCE,
     SEEN_BOX,
-    SIDES,
     SPEED_VARIANCE,
     VELOCITY,
+    outward,
 )
 
 
@@ -35,12 +34,9 @@ def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
     buffer = np.minimum(settings.buffer_sigmas * np.sqrt(table[PLACE_VARIANCE]), settings.buffer_limit * table[HEIGHT])
     # Tracks and detections are paired with detections in one pass. A box touches one that grows as well when it grows
     # twice; detections do not grow.
-    growth, box = np.zeros(n + len(score)), np.empty((4, n + len(score)))
+    growth = np.zeros(n + len(score))
     np.add(buffer, buffer, out=growth[:n])
-    half = table[SIDES] / 2
-    np.subtract(half, table[PLACE], out=box[:2, :n])
-    np.add(half, table[PLACE], out=box[2:, :n])
-    box[:, n:] = found.box
+    box = np.concatenate([outward(table), found.box], axis=1)
     i, j = near_pairs(box + growth, found.box)
     areas = pair_areas(box.take(i, axis=1), found.box.take(j, axis=1), growth.take(i))
     own = int(i.searchsorted(n))
@@ -63,19 +59,23 @@ def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
 def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: Pairs, worth: np.ndarray) -> Pairs:
     """Of the pairs with a worth above 0, those of the best assignment, stage after stage."""
     i, j = pairs
-    of_i, of_j = np.bincount(i), np.bincount(j)
-    rivals = np.count_nonzero(of_i) + np.count_nonzero(of_j) < 2 * len(i)
-    if rivals and settings.momentum:
-        rival = ((of_i.take(i) > 1) | (of_j.take(j) > 1)).nonzero()[0]
-        turn = _turn(table.take(i.take(rival), axis=1), found.table[FOUND_PLACE].take(j.take(rival), axis=1))
-        worth[rival] = np.maximum(worth[rival] - settings.momentum * turn, 1e-6)
     sure = found.score.take(j) >= settings.confident_score
     likely = sure | (worth > settings.weak_gate - settings.gate)
-    if rivals:
-        steady = table[CONFIRMED].take(i) > 0
-        won = cascade(i, j, worth, (steady & sure, steady & likely, likely))
-    else:
+    of_i, of_j = np.bincount(i), np.bincount(j)
+    if np.count_nonzero(of_i) + np.count_nonzero(of_j) == 2 * len(i):  # nothing competes
         won = likely.nonzero()[0]
+        return i.take(won), j.take(won)
+    alone = (of_i.take(i) == 1) & (of_j.take(j) == 1)
+    rival = (~alone).nonzero()[0]
+    rival_i, rival_j, sure, worth = i.take(rival), j.take(rival), sure.take(rival), worth.take(rival)
+    tracks = table.take(rival_i, axis=1)
+    if settings.momentum:
+        turn = _turn(tracks, found.table[FOUND_PLACE].take(rival_j, axis=1))
+        worth = np.maximum(worth - settings.momentum * turn, 1e-6)
+    fit = sure | (worth > settings.weak_gate - settings.gate)
+    steady = tracks[CONFIRMED] > 0
+    won = cascade(rival_i, rival_j, worth, (steady & sure, steady & fit, fit))
+    won = np.concatenate([(alone & likely).nonzero()[0], rival.take(won)])
     return i.take(won), j.take(won)
 
 

@@ -29,7 +29,6 @@ from stream.tracktable import (
     LABEL,
     LAST,
     MISSES,
-    PLACE,
     ROWS,
     SCORE,
     SEEN_BOX,
@@ -39,6 +38,7 @@ from stream.tracktable import (
     VELOCITY,
     VOTES,
     nothing,
+    outward,
 )
 
 
@@ -110,7 +110,7 @@ class Tracker:
             np.multiply(t[HEIGHT], t[HEIGHT], out=t[kalman.UNIT])
             kalman.predict(t[BELIEF], round(dt_s, 9), self._noise)
             fading = 1 - math.exp(-dt_s / self.settings.growth_memory_s)
-            t[GROWTH] *= 1 - fading * (t[MISSES] > 0)
+            t[GROWTH] *= 1 - fading * np.minimum(t[MISSES], 1)
             np.maximum(t[SIDES], 1.0, out=t[SIDES])  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
@@ -167,14 +167,14 @@ class Tracker:
     def _give_birth(self, free: Found, pts_s: float) -> int:
         """Begin tracks on unclaimed detections that are no second box of a seen road user; how many were born."""
         s, t = self.settings, self._table
-        free = free.take(np.lexsort((-free.score, free.label == doubles.PERSON)))  # a rider gives way to the machine
-        t = t.compress(t[MISSES] == 0, axis=1)
-        half = t[SIDES] / 2
-        others = np.concatenate([np.concatenate([half - t[PLACE], half + t[PLACE]]), free.box], axis=1)
-        labels = np.concatenate([t[LABEL].astype(np.intp), free.label])
-        i, j = doubles.doubles(free.box, free.label, others, labels, s.duplicate_iou)
         keep = np.ones(len(free.label), bool)
-        keep[i[j - t.shape[1] < i]] = False  # among newborns the more certain stays
+        if len(keep) > 1:  # the more certain stays, and a rider gives way to the machine
+            free = free.take(np.lexsort((-free.score, free.label == doubles.PERSON)))
+            i, j = doubles.doubles(free.box, free.label, free.box, free.label, s.duplicate_iou)
+            keep[i.compress(j < i)] = False
+        t = t.compress(t[MISSES] == 0, axis=1)
+        i, _ = doubles.doubles(free.box, free.label, outward(t), t[LABEL].astype(np.intp), s.duplicate_iou)
+        keep[i] = False
         free = free.take(keep.nonzero()[0])
         n, place = len(free.label), free.table[found.PLACE]
         height2 = place[3] * place[3]
@@ -190,10 +190,8 @@ class Tracker:
 
     def _tracks(self, seen: np.ndarray, ended: np.ndarray) -> Tracks:
         t = self._table
-        place, half = t[PLACE], t[SIDES] / 2
-        xyxy = np.empty((len(self._id), 4), np.float32)
-        np.subtract(place, half, out=xyxy.T[:2], casting="same_kind")
-        np.add(place, half, out=xyxy.T[2:], casting="same_kind")
+        xyxy = outward(t).T.astype(np.float32)
+        np.negative(xyxy[:, :2], out=xyxy[:, :2])
         return Tracks(
             track_id=self._id.copy(),
             xyxy=xyxy,

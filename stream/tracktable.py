@@ -19,6 +19,14 @@ VOTES = slice(22, 22 + len(LABELS))  # scores by class
 EVIDENCE, HITS, DUE_S, CONFIRMED, LABEL = range(VOTES.stop, VOTES.stop + 5)  # DUE_S: unseen by then, it may end
 ROWS = LABEL + 1
 
+_OUTWARD = np.array([[-1, 0, 0.5, 0], [0, -1, 0, 0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]])
+
+
+def outward(table: np.ndarray) -> np.ndarray:
+    """The boxes of tracks as they reach outward, f64 (4, N): see stream/association.py."""
+    box: np.ndarray = _OUTWARD @ table[:4]
+    return box
+
 
 def nothing() -> np.ndarray:
     """The table of no tracks."""
