@@ -19,6 +19,7 @@ from typing import Literal
 
 import msgspec
 
+from stream.front import front
 from stream.load import Delays, Rate, Service
 
 PERIOD_S = 0.25  # between two decisions
@@ -89,11 +90,7 @@ class Move(msgspec.Struct, frozen=True):
 
 def front_of(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
     """Those that no other beats in cost and error: most accurate, and dearest, first."""
-    front: list[OperatingPoint] = []
-    for point in sorted(points, key=lambda point: (point.cost_ms, not point.gate, point.error)):
-        if not front or point.error < front[-1].error:
-            front.append(point)
-    return tuple(reversed(front))
+    return tuple(front(points, lambda point: (point.cost_ms, not point.gate), lambda point: point.error))
 
 
 class Rates(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("stream.errors", "stream"),
     ("stream.geometry", "stream.colours", "stream.messages", "stream.metrics", "stream.rows", "stream.scene",
-     "stream.settings", "stream.truth", "stream.sources", "stream.latency"),
+     "stream.settings", "stream.truth", "stream.front", "stream.sources", "stream.latency"),
     ("stream.association", "stream.doubles", "stream.kalman", "stream.tracktable", "stream.matching", "stream.tracking",
      "stream.counting", "stream.prototypes", "stream.suggestion", "stream.strips", "stream.corrections",
      "stream.silhouettes", "stream.batching", "stream.budget", "stream.load", "stream.gate", "stream.region",
@@ -33,7 +33,7 @@ LAYERS = (
     ("stream.reports", "stream.audit"),
     ("stream.evaluation",),
     ("stream.tuning",),
-    ("stream.worker", "stream.inline"),
+    ("stream.intake", "stream.worker", "stream.inline"),
     ("stream.supervisor", "stream.processes", "stream.health_server"),
     ("stream.launch",),
     ("stream.display", "stream.tables"),

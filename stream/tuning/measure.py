@@ -11,6 +11,7 @@ import numpy as np
 from stream.config import Config
 from stream.counting import Counter
 from stream.evaluation.counts import score
+from stream.front import front
 from stream.messages import LABELS, Crossing, Detections, Duty, Frame
 from stream.scene import Scene
 from stream.tracking import Tracker
@@ -95,13 +96,9 @@ def measure(
     return measured
 
 
-def front(measured: Sequence[Measured]) -> list[Measured]:
-    """Those that no other beats in both cost and expected error, the most accurate first (Huang et al., CVPR 2017)."""
-    best: list[Measured] = []
-    for one in sorted(measured, key=lambda one: (one.cost_ms, one.expected_error)):
-        if not best or one.expected_error < best[-1].expected_error:
-            best.append(one)
-    return best[::-1]
+def front_of(measured: Sequence[Measured]) -> list[Measured]:
+    """Those that no other beats in both cost and expected error, the most accurate first."""
+    return front(measured, lambda one: one.cost_ms, lambda one: one.expected_error)
 
 
 def _taken_for_true(crossing: Crossing) -> TrueCrossing:

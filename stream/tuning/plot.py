@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stream.errors import OutputError
-from stream.tuning.measure import Measured, front
+from stream.tuning.measure import Measured, front_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX*"
 SHADES = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#b7791f", "#555555")
@@ -18,14 +23,7 @@ def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    best = front(measured)
-    axes.plot(
-        [one.cost_ms for one in best],
-        [100 * one.expected_error for one in best],
-        color="#999999",
-        zorder=1,
-        label="front",
-    )
+    draw_front(axes, [(one.cost_ms, 100 * one.expected_error, _told(one)) for one in front_of(measured)])
     names = list(dict.fromkeys(one.network.name for one in measured))
     for index, name in enumerate(names):
         colour, marker = SHADES[index % len(SHADES)], MARKERS[index % len(MARKERS)]
@@ -35,15 +33,22 @@ def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
             face = colour if gate else "none"
             x, y = [one.cost_ms for one in own], [100 * one.expected_error for one in own]
             axes.scatter(x, y, edgecolors=colour, facecolors=face, marker=marker, zorder=2, label=label)
-    for one in best:
-        text = f"{one.network.name}" if one.every == 1 else f"{one.network.name} / {one.every}"
-        axes.annotate(
-            text, (one.cost_ms, 100 * one.expected_error), textcoords="offset points", xytext=(5, 5), fontsize=8
-        )
-    axes.set_xscale("log")
     axes.set_xlabel("device time a picture, ms, beside the other stages")
     axes.set_ylabel("crossings miscounted, %, with the doubt about few of them")
     axes.set_title(title)
+    return save(figure, axes, path)
+
+
+def draw_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+    """A line through (x, y, name), each named."""
+    axes.plot([x for x, _, _ in points], [y for _, y, _ in points], color="#999999", zorder=1, label="front")
+    for x, y, name in points:
+        axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=8)
+
+
+def save(figure: Figure, axes: Axes, path: Path) -> Path:
+    """Raises OutputError."""
+    axes.set_xscale("log")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     try:
@@ -51,3 +56,7 @@ def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
     except OSError as error:
         raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
     return path
+
+
+def _told(one: Measured) -> str:
+    return one.network.name if one.every == 1 else f"{one.network.name} / {one.every}"

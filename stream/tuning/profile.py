@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from stream.errors import OutputError
-from stream.tuning.measure import DOUBT, Measured, front
+from stream.tuning.measure import DOUBT, Measured, front_of
 
 HEAD = """\
 # Operating points measured by `roadtally tune` on {machine}, {day}.
@@ -27,7 +27,7 @@ def chosen(measured: Sequence[Measured]) -> list[Measured]:
     largest saving of all, and boxes of a road where nothing moves fit as they are."""
     gated = [one for one in measured if one.gate]
     least = min(one.error for one in gated)
-    return front(gated + [one for one in measured if not one.gate and one.error < least])
+    return front_of(gated + [one for one in measured if not one.gate and one.error < least])
 
 
 def write_profile(path: Path, measured: Sequence[Measured], source: str, *, has_truth: bool) -> Path:

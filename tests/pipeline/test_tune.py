@@ -12,7 +12,7 @@ from stream.cli import app
 from stream.config_file import parse, read_profile
 from stream.errors import ConfigError
 from stream.tuning.looks import Network
-from stream.tuning.measure import Measured, front
+from stream.tuning.measure import Measured, front_of
 from tests.blobs import LINE, blob_clip
 from tests.pipeline.runs import configure
 
@@ -59,7 +59,7 @@ def test_the_front_leaves_out_what_is_beaten_when_points_are_compared() -> None:
         return Measured(Network("n", "f32", 416, "whole", ms, ms, ms, 1.0), 1, True, 1.0, 0, 0, error, 1.0)
 
     points = [point(8, 0.0), point(9, 0.1), point(4, 0.1), point(5, 0.2), point(1, 0.5)]
-    assert front(points) == [points[0], points[2], points[4]]
+    assert front_of(points) == [points[0], points[2], points[4]]
 
 
 def test_a_profile_is_refused_when_it_has_no_points(tmp_path: Path) -> None:
