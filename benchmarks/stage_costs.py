@@ -49,7 +49,10 @@ def decode_cost(work: WorkerPlan) -> tuple[float, float, list[Decoded]]:
     pool = SlotPool(local_slots(4, camera.layout))
     stage = Decode(camera, work.sources[camera.name], pool, Metrics())
     started_s, copied_s = time.process_time(), 0.0
-    while isinstance(message := stage.next(), Decoded):
+    while not stage.ended:
+        message = stage.next()
+        if not isinstance(message, Decoded):  # a checkpoint, the end
+            continue
         before_s = time.process_time()
         if len(kept) < KEPT:
             kept.append(_own_pixels(message))

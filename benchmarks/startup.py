@@ -21,7 +21,7 @@ from statistics import median
 import numpy as np
 import psutil
 from clips import loop, upscale
-from timing import HERE, machine, markdown
+from timing import HERE, environment, machine, markdown
 
 FIRST_FRAME = "roadtally_first_frame_timestamp_seconds"
 SAMPLE_S = 1.0
@@ -31,14 +31,15 @@ SETTLED = 0.3  # share of the run that is left out of the slope: buffers and cac
 def help_s() -> float:
     """Wall seconds of `roadtally --help`, as installed."""
     started_s = time.perf_counter()
-    subprocess.run([Path(sys.executable).parent / "roadtally", "--help"], capture_output=True, check=True)  # noqa: S603
+    command = [Path(sys.executable).parent / "roadtally", "--help"]
+    subprocess.run(command, capture_output=True, check=True, env=environment())  # noqa: S603
     return time.perf_counter() - started_s
 
 
 def first_frame_s(command: list[str], out: Path) -> float:
     """Wall seconds from the start of the process to the first counted frame."""
     started_s = time.time()
-    subprocess.run(command, capture_output=True, check=True, cwd=HERE.parent)  # noqa: S603
+    subprocess.run(command, capture_output=True, check=True, cwd=HERE.parent, env=environment())  # noqa: S603
     metrics = json.loads((out / "run.json").read_text())["metrics"]
     return min(value for key, value in metrics.items() if key.startswith(FIRST_FRAME)) - started_s
 

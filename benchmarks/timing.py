@@ -71,6 +71,11 @@ def middle(runs: list[Timed], name: str) -> float:
     return median(getattr(run, name) for run in runs)
 
 
+def environment() -> dict[str, str]:
+    """Python may keep what it has compiled, as it does for users: to compile all modules anew takes half a second."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def machine() -> str:
     """The processor, the cores that may be used, the date, and the load: a high load spoils figures."""
     model = platform.processor() or platform.machine()
@@ -101,7 +106,9 @@ def _cell(value: object) -> str:
 def _call(command: list[str]) -> tuple[float, float, str]:
     """(wall seconds, processor seconds of it and its children, what it printed)."""
     before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, capture_output=True, text=True, check=False, cwd=HERE.parent, env=environment()
+    )
     wall_s, after = time.perf_counter() - started_s, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr or done.stdout}")
