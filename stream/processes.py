@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import sys
 import time
 from multiprocessing.context import SpawnProcess
 
@@ -63,4 +65,8 @@ class Processes:
 
 def _main(name: str, control: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor's to handle, also when sent to the whole group
-    raise SystemExit(worker.main(name, control))
+    code = worker.main(name, control)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed. What the interpreter would still tidy up takes 0.1 to 0.2 s of a core.
+    os._exit(code)

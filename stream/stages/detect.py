@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from stream.stages.points import Points
 from stream.topology import WorkerPlan
 
 POLL_S = 0.001  # how often a pass under way is looked at while no message comes
+BURST = 4  # results that go on together where all cameras wait: each stage then does more while caches hold its data
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Detect:
         self._batcher: Batcher[_Entry] = Batcher(work.detector.max_batch, work.max_wait_ms / 1000, shares)
         self._queues: dict[str, deque[_Entry]] = {camera.name: deque() for camera in work.cameras}
         self._passes: list[_Pass] = []
+        self._burst = BURST if all(camera.blocks for camera in work.cameras) else 1
         self._metrics = metrics
         self._segmented = work.masks is not None  # the tensor is looked at once more
 
@@ -138,12 +141,10 @@ class Detect:
     def _finished(self, camera: str) -> Iterator[Message]:
         """Messages from the head of the camera's queue whose passes are done: order is kept."""
         queue = self._queues[camera]
-        while queue:
-            entry = queue[0]
-            if entry.asked and (entry.pending is None or not entry.pending.done()):
-                return
-            queue.popleft()
-            yield self._output(entry)
+        ready = sum(1 for _ in takewhile(_is_done, queue))
+        if ready >= self._burst or all(one.pending.done() for one in self._passes):
+            for _ in range(ready):
+                yield self._output(queue.popleft())
 
     def _output(self, entry: _Entry) -> Message:
         message = entry.message
@@ -158,6 +159,10 @@ class Detect:
             return None
         found = entry.pending.result()[entry.row]
         return Detections(entry.letterbox.to_picture(found.xyxy), found.score, found.label, found.masks)
+
+
+def _is_done(entry: _Entry) -> bool:
+    return not entry.asked or (entry.pending is not None and entry.pending.done())
 
 
 def with_duty(message: Decoded, duty: Duty) -> Decoded:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from models.contract import DetectorSpec
+from models.contract import DetectorSpec, Pending
 from stream.budget import Look, OperatingPoint
 from stream.geometry import Letterbox
-from stream.messages import Decoded, Detected, EndOfStream, Frame, Message
+from stream.messages import Decoded, Detected, Detections, EndOfStream, Frame, Message
 from stream.metrics import Metrics
 from stream.stages.detect import Detect
 from tests.blobs import BlobDetector
@@ -67,6 +68,47 @@ def test_every_picture_comes_out_in_order_when_cameras_want_too_much() -> None:
 def test_every_picture_is_looked_at_when_files_wait() -> None:
     out = flood(detector_of(Metrics(), True, one=1.0, other=1.0), ["one", "other"])
     assert sum(isinstance(m, Detected) and m.frame.duty == "detect" for m in out) == 2 * ROUNDS * A_ROUND
+
+
+def test_results_go_on_together_when_files_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone, each would meet the stages behind with cold caches."""
+    passes: list[_Slow] = []
+
+    class Slow(BlobDetector):
+        in_flight = 8
+
+        def start(self, pictures: np.ndarray) -> _Slow:  # type: ignore[override]
+            passes.append(_Slow(super().start(pictures)))
+            return passes[-1]
+
+    monkeypatch.setattr("stream.stages.networks.open_detector", Slow)
+    gone: dict[bool, list[int]] = {}
+    for blocks in (True, False):
+        passes.clear()
+        stage = detector_of(Metrics(), blocks, cam=1.0)
+        for seq in range(6):
+            assert not [*stage.process(picture("cam", seq)), *stage.poll()]
+            time.sleep(0.006)  # longer than a pass waits to be filled
+            assert not list(stage.poll())
+        gone[blocks] = []
+        for one in passes:
+            one.over = True
+            gone[blocks].append(len(list(stage.poll())))
+    assert gone == {True: [0, 0, 0, 4, 0, 2], False: [1] * 6}
+
+
+class _Slow:
+    """A pass that lasts until it is told to be over."""
+
+    def __init__(self, pending: Pending) -> None:
+        self._pending, self.over = pending, False
+
+    def done(self) -> bool:
+        return self.over
+
+    def result(self) -> list[Detections]:
+        assert self.over
+        return self._pending.result()
 
 
 def test_a_picture_is_looked_at_by_the_network_and_where_its_point_says(monkeypatch: pytest.MonkeyPatch) -> None:
