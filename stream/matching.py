@@ -60,7 +60,8 @@ def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: P
     """Of the pairs with a worth above 0, those of the best assignment, stage after stage."""
     i, j = pairs
     sure = found.score.take(j) >= settings.confident_score
-    likely = sure | (worth > settings.weak_gate - settings.gate)
+    least = np.where(table[MISSES].take(i) > 0, settings.revive_gate, settings.weak_gate) - settings.gate
+    likely = sure | (worth > least)
     of_i, of_j = np.bincount(i), np.bincount(j)
     if np.count_nonzero(of_i) + np.count_nonzero(of_j) == 2 * len(i):  # nothing competes
         won = likely.nonzero()[0]
@@ -72,7 +73,7 @@ def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: P
     if settings.momentum:
         turn = _turn(tracks, found.table[FOUND_PLACE].take(rival_j, axis=1))
         worth = np.maximum(worth - settings.momentum * turn, 1e-6)
-    fit = sure | (worth > settings.weak_gate - settings.gate)
+    fit = sure | (worth > least.take(rival))
     steady = tracks[CONFIRMED] > 0
     won = cascade(rival_i, rival_j, worth, (steady & sure, steady & fit, fit))
     won = np.concatenate([(alone & likely).nonzero()[0], rival.take(won)])

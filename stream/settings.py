@@ -26,7 +26,7 @@ _PLAIN: dict[str, object] = {
 _VARIANTS: dict[str, dict[str, object]] = {
     "default": {},
     "sort": _PLAIN | {"weak_score": 0.4, "gate": 0.3, "coast_s": 0.3, "confirm_hits": 3},
-    "bytetrack": _PLAIN | {"gate": 0.2, "weak_gate": 0.5},
+    "bytetrack": _PLAIN | {"gate": 0.2, "weak_gate": 0.5, "revive_gate": 1.0},
     "ocsort": _PLAIN
     | {"weak_score": 0.4, "gate": 0.3, "momentum": 0.2, "recover": True, "reupdate": True, "confirm_hits": 3},
 }
@@ -46,6 +46,9 @@ class TrackerSettings(BaseModel):
     birth_score: float = Field(0.4, ge=0, le=1, description="A detection needs this much to begin a track.")
     gate: float = Field(0.15, ge=0, lt=1, description="Least (buffered) IoU of a confident detection with its track.")
     weak_gate: float = Field(0.3, ge=0, lt=1, description="The same for a weak detection.")
+    revive_gate: float = Field(
+        0.5, ge=0, le=1, description="The same for a weak detection with a track that was missed in the pass before."
+    )
     buffer_sigmas: float = Field(
         1.0,
         ge=0,
@@ -107,9 +110,13 @@ class CountingSettings(BaseModel):
     margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
     end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
-    travel: float = Field(1.0, ge=0, description="A track must have gone this share of its box size to be counted.")
+    travel: float = Field(
+        0.75,
+        ge=0,
+        description="A track is counted if it has gone this share of its box size, its longest step left out.",
+    )
     bridge_s: float = Field(
-        0.3, ge=0, description="A track born behind or lost before the line is prolonged by so much, seconds."
+        0.3, ge=0, description="A track born or lost right behind the line is prolonged by so much, seconds."
     )
     duplicate_overlap: float = Field(
         0.4, gt=0, le=1, description="Two crossings whose boxes overlap so much are one vehicle."

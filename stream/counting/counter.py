@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from stream.counting.bridging import bridge_births, bridge_deaths, complete_all
+from stream.counting.bridging import bridge_births, bridge_deaths
 from stream.counting.courses import COLUMNS, FIRSTS, Courses, Remembered, join
 from stream.counting.passing import Passing
 from stream.counting.recent import Recent
@@ -64,7 +64,7 @@ class Counter:
             open_ = np.ones(len(courses), bool)
             open_[courses.known >= 0] = self._open[courses.known[courses.known >= 0]]
             stand, crossed = self._sides.follow(courses)
-            crossed += bridge_deaths(self._sides, courses, stand)
+            crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
             crossed += bridge_births(self._sides, courses, proven, open_)
             if crossed or self._on_trial:
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
@@ -79,7 +79,7 @@ class Counter:
         courses = join(self._before, Stretch.nothing(), self.settings.anchor)
         if len(courses):
             stand, _ = self._sides.follow(courses)
-            crossed = complete_all(self._sides, courses, stand)
+            crossed = bridge_deaths(self._sides, courses, stand, np.arange(len(courses)))
             crossings = self._enter(courses, courses.proven(self.settings.travel), crossed, np.zeros(0))
         recent = self._recent
         self.__init__(self.scene, self.settings)  # type: ignore[misc]

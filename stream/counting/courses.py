@@ -18,8 +18,8 @@ import numpy as np
 from stream.counting.stretch import Stretch
 
 # Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
-X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED = range(10)  # px, px/s, s; X and Y are of the anchor
-COLUMNS = 10
+X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED, LEAP = range(11)  # px, px/s, s; X and Y are of the anchor
+COLUMNS = 11  # LEAP: the longest step from sight to sight so far
 FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ, FIRST_AREA = range(5)  # of the first row of a course
 FIRSTS = 5
 
@@ -70,11 +70,12 @@ class Courses(msgspec.Struct, frozen=True):
     def proven(self, travel: float) -> np.ndarray:
         """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)
 
-        The size is between that at first and that of now: the box of who comes near may grow as fast as it goes."""
+        The size is between that at first and that of now: the box of who comes near may grow as fast as it goes. The
+        longest step is left out: a track that hops from one parked car to the next has moved once."""
         r, first = self.row, self.spread(self.first)
-        way_x, way_y = r[X] - first[FIRST_X], r[Y] - first[FIRST_Y]
+        way = np.sqrt((r[X] - first[FIRST_X]) ** 2 + (r[Y] - first[FIRST_Y]) ** 2) - r[LEAP]
         area = np.sqrt(r[W] * r[H] * first[FIRST_AREA])
-        return (r[CONFIRMED] > 0) & (way_x * way_x + way_y * way_y >= travel * travel * area)
+        return (r[CONFIRMED] > 0) & (way >= travel * np.sqrt(area))
 
     def at(self, track_id: np.ndarray, frame: np.ndarray | int) -> np.ndarray:
         """The rows of tracks i64 (K,) after frames (K,), or -1 where one was not there: i64 (K,)."""
@@ -120,6 +121,7 @@ def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
     row, seen = row[:, order], seen[order] | begins
     at = np.maximum.accumulate(np.where(seen, np.arange(len(ids)), 0))
     row[:LABEL] = row[:LABEL, at]
+    row[LEAP] = _leaps(row, begins)
     known = np.where(order[start] < n, order[start], -1)
     first = np.concatenate([row[[X, Y, SEEN_S, SEEN_SEQ]], [row[W] * row[H]]])[:, start]
     first[:, known >= 0] = before.first[:, known[known >= 0]]
@@ -139,5 +141,14 @@ def _rows(before: Remembered, stretch: Stretch, anchor: Anchor) -> tuple[np.ndar
     new[Y] = y2 if anchor == "ground" else (y1 + y2) / 2
     new[VX : VY + 1] = stretch.velocity.T
     new[SEEN_S], new[SEEN_SEQ] = stretch.pts_s[stretch.frame], stretch.seq[stretch.frame]
-    new[LABEL], new[CONFIRMED] = stretch.label, stretch.confirmed
+    new[LABEL], new[CONFIRMED], new[LEAP] = stretch.label, stretch.confirmed, 0.0
     return row, np.concatenate([np.ones(n, bool), stretch.observed])
+
+
+def _leaps(row: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """The longest step of each course up to each row, px: f32 (R,). begins: bool (R,), where a course does."""
+    step = np.maximum(row[LEAP], np.hypot(np.diff(row[X], prepend=0), np.diff(row[Y], prepend=0))).astype(np.float32)
+    step[begins] = row[LEAP, begins]
+    # Floats above 0 rise as their bits do: one running maximum of (course, step) serves all courses, exactly.
+    key = (np.cumsum(begins) << 32) | step.view(np.int32)
+    return np.maximum.accumulate(key).astype(np.int32).view(np.float32)

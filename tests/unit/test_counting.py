@@ -226,6 +226,18 @@ def test_counts_nothing_when_a_parked_car_is_found_again_and_again() -> None:
     assert count(paths) == []
 
 
+def test_counts_nothing_when_a_track_hops_from_one_parked_car_to_the_next() -> None:
+    """A regression: hidden for a moment, the track of one standing car was found again on the one across the line."""
+    assert count({1: [*[(300.0, 170.0)] * 20, *[None] * 8, *[(300.0, 222.0)] * 30]}) == []
+
+
+@pytest.mark.parametrize("speed", [2.0, 5.0])
+def test_counts_nothing_when_a_track_ends_before_the_line(speed: float) -> None:
+    """A regression: boxes of reflections, and vehicles that fell apart at a pole, were prolonged over the line."""
+    paths: dict[int, Path] = {1: down(300, 100, 196, speed), 2: [(60.0, 60.0)] * 80}
+    assert count(paths) == []
+
+
 @pytest.mark.parametrize(("x", "expected"), [(60, 0), (94, 1), (300, 1), (506, 1), (540, 0)])
 def test_line_ends_where_it_ends(x: float, expected: int) -> None:
     """Counted without touching, or never counted, because of which corner must pass (supervision #210, #518, #1838)."""

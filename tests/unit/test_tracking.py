@@ -85,6 +85,18 @@ def test_weak_detections_carry_a_track_but_begin_none() -> None:
     assert tracks.observed.tolist() == [True]
 
 
+@pytest.mark.parametrize(("missed", "expected"), [(0, 1), (6, 0)])
+def test_weak_box_beside_a_standing_car_is_not_the_car_when_that_was_lost(missed: int, expected: int) -> None:
+    """A regression: tracks of parked cars lived on by weak boxes of their neighbours, and hopped over lines."""
+    tracker = Tracker(TrackerSettings())
+    for k in range(20):
+        tracker.update(detections(car(100)), k / 25)
+    for k in range(20, 20 + missed):
+        tracker.update(detections(), k / 25)
+    tracks = tracker.update(detections(car(128, score=0.2)), (20 + missed) / 25)
+    assert tracks.observed.sum() == expected
+
+
 def test_class_wavers_without_a_new_id() -> None:
     tracker = Tracker(TrackerSettings())
     labels = [CAR, TRUCK, CAR, CAR, BUS, CAR, TRUCK, CAR]
