@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as fn
-from torchvision.ops import roi_align
+from torchvision.models.detection import FasterRCNN
+from torchvision.ops import MultiScaleRoIAlign, roi_align
 
 from models.features import Features
 from models.layers import ConvAct
@@ -53,3 +54,22 @@ class MaskNetwork(nn.Module):
     def pool(finest: Tensor, xyxy: Tensor) -> Tensor:
         """RoIAlign on the finest map (1, C, H/8, W/8) -> (N, C, 14, 14)."""
         return roi_align(finest, [xyxy], POOLED, 1 / STRIDE, SAMPLES)
+
+
+class OfAnyClass(nn.Module):
+    """torchvision's mask head picks the mask of the object's class: (N, 1, 28, 28) -> (N, kinds, 28, 28), all alike."""
+
+    def __init__(self, kinds: int) -> None:
+        super().__init__()
+        self.kinds = kinds
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return logits.expand(-1, self.kinds, -1, -1)
+
+
+def give_masks(rcnn: FasterRCNN, branch: MaskBranch, kinds: int) -> None:
+    """Make a Faster R-CNN of torchvision on the same `Features` its Mask R-CNN. kinds: the classes, with the
+    background."""
+    heads = rcnn.roi_heads
+    heads.mask_roi_pool = MultiScaleRoIAlign(["0"], POOLED, SAMPLES)
+    heads.mask_head, heads.mask_predictor = branch, OfAnyClass(kinds)

@@ -41,9 +41,6 @@ class Silhouettes(NamedTuple):
     known: np.ndarray
     held_out: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.xyxy)
-
     def take(self, at: np.ndarray) -> Silhouettes:
         """The rows that `at` (a boolean mask or an index array) names."""
         return Silhouettes(*(column[at] for column in self))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from stream.config_file import parse
 from stream.launch import Report, launch, look, planned
@@ -40,6 +41,12 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def picture_times_s(path: Path) -> list[float]:
     with av.open(str(path)) as container:
         return [float(picture.pts * picture.time_base) for picture in container.decode(video=0)]
+
+
+def pixels(path: Path) -> np.ndarray:
+    """Luma i16 (pictures, H, W) of a video."""
+    with av.open(str(path)) as container:
+        return np.stack([p.to_ndarray()[: p.height].astype(np.int16) for p in container.decode(video=0)])
 
 
 def workers_of(pid: int) -> list[int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.blobs import FRAMES, blob_clip
-from tests.pipeline.runs import configure, picture_times_s, rows, run
+from tests.pipeline.runs import configure, picture_times_s, pixels, rows, run
 
 PLACES: dict[str, dict[str, Any]] = {
     "processes": {"mode": "processes"},
@@ -54,6 +55,64 @@ def test_crossings_are_identical_when_run_as_workers(
     assert picture_times_s(tmp_path / "annotated.mp4") == picture_times_s(expected / "annotated.mp4")
     (balance,) = report.summary.balances
     assert (balance.decoded, balance.detected, balance.in_flight) == (FRAMES, FRAMES, 0)
+
+
+MASKED: dict[str, dict[str, Any]] = {
+    "processes": {"mode": "processes"},
+    "tcp": {"mode": "tcp"},
+    "a segmenter of its own": {
+        "mode": "processes",
+        "workers": [["decode"], ["detect"], ["segment"], ["track", "record"]],
+    },
+    "a segmenter of its own over tcp": {
+        "mode": "tcp",
+        "workers": [["decode"], ["detect"], ["segment", "track", "record"]],
+    },
+}
+
+
+def masked(clip: Path, out: Path, place: dict[str, Any], record: str = "annotated") -> dict[str, Any]:
+    raw = configure([clip], out, placement=place, output={"dir": str(out), "record": record})
+    return raw | {"masks": {"every": 3, "model": "tests.blobs:BlobSegmenter"}}
+
+
+@pytest.fixture(scope="module")
+def with_masks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("masks")
+    clip = blob_clip(folder / "road.mp4")
+    report = run(masked(clip, folder / "out", {"mode": "inline"}))
+    assert report.exit_code == 0, report.outcome.error
+    assert sum(v for k, v in report.outcome.values.items() if k.startswith("roadtally_masks_total")) > 20
+    return clip, folder / "out"
+
+
+@pytest.mark.parametrize("place", MASKED.values(), ids=MASKED.keys())
+def test_silhouettes_are_identical_when_run_as_workers(
+    place: dict[str, Any], with_masks: tuple[Path, Path], tmp_path: Path
+) -> None:
+    clip, expected = with_masks
+    report = run(masked(clip, tmp_path, place))
+    assert report.exit_code == 0, report.outcome.error
+    assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
+    drawn, wanted = pixels(tmp_path / "annotated.mp4"), pixels(expected / "annotated.mp4")
+    assert drawn.shape == wanted.shape
+    assert np.abs(drawn - wanted).mean((1, 2)).max() < 0.5  # key pictures come at other times; a silhouette is 1.5
+
+
+def test_slots_come_back_when_the_segmenter_is_the_last_that_reads_pixels(
+    with_masks: tuple[Path, Path], tmp_path: Path
+) -> None:
+    clip, expected = with_masks
+    place = {"mode": "processes", "slots": 2, "workers": [["decode"], ["detect"], ["segment"], ["track", "record"]]}
+    report = run(masked(clip, tmp_path, place, "none"))
+    assert report.exit_code == 0, report.outcome.error
+    assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
+
+
+def test_silhouettes_are_seen_when_they_are_drawn(oracle: tuple[Path, Path], with_masks: tuple[Path, Path]) -> None:
+    """The dark blobs are tinted in the video with masks, and dark in the one without."""
+    dark = [(pixels(out / "annotated.mp4")[FRAMES // 2] < 50).sum() for out in (oracle[1], with_masks[1])]
+    assert dark[1] < dark[0] / 2
 
 
 def test_cameras_are_counted_apart_when_they_share_a_detector(oracle: tuple[Path, Path], tmp_path: Path) -> None:

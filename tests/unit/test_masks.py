@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.arch import NanoDetArch
+from models.arch import FasterRcnnArch, NanoDetArch
 from models.contract import Segmenter, SegmenterSpec
+from models.faster_rcnn import FasterRcnn
 from models.mask_weights import MaskArch, read_mask_weights, write_mask_weights
-from models.masks import MaskNetwork
+from models.masks import MaskNetwork, give_masks
 from models.registry import open_segmenter
 from stream.errors import ModelError
 
@@ -85,6 +86,21 @@ def test_a_mask_is_empty_when_its_box_is_no_part_of_the_picture(segmenter: Segme
 def test_a_picture_is_refused_when_it_is_not_as_opened(segmenter: Segmenter, wrong: np.ndarray) -> None:
     with pytest.raises(ModelError, match=r"expected a u8 picture of \(64, 96, 3\)"):
         segmenter.masks(wrong, boxes(1))
+
+
+def test_torchvisions_mask_rcnn_gives_the_same_masks_when_it_has_the_branch(weights: Path) -> None:
+    network = read_mask_weights(weights).network()
+    detector = FasterRcnn(FasterRcnnArch(stem=8, stages=(16, 32, 64), pyramid=16, hidden=8)).eval()
+    detector.rcnn.backbone = network.features
+    detector.rcnn.roi_heads.score_thresh = 0.0
+    for tensor in detector.rcnn.roi_heads.box_predictor.parameters():  # every proposal is a box of every class
+        torch.nn.init.zeros_(tensor)
+    give_masks(detector.rcnn, network.branch, 7)
+    x = torch.from_numpy(picture()).permute(2, 0, 1)[None].float()
+    with torch.inference_mode():
+        (found,), _ = detector.rcnn.roi_heads(network.features(x), [torch.from_numpy(boxes(6))], [HW])
+        expected = network(x, found["boxes"])
+    assert len(found["masks"]) > 0 and torch.allclose(found["masks"][:, 0], expected, atol=1e-5)
 
 
 def test_weights_are_refused_when_they_are_truncated(weights: Path, tmp_path: Path) -> None:
