@@ -1,194 +1,129 @@
-"""A machine that is four times too slow: how late results are, and how well they count, with a budget and without.
+"""A machine that is many times too slow: how late results are, and how well they count, with a budget and without.
 
-    python benchmarks/overload.py --json overload.json
-    python benchmarks/overload.py --overload 0.5          a machine with time to spare
+    python benchmarks/overload.py --overload 4 12
+    python benchmarks/overload.py --overload 0.5                    a machine with time to spare
+    python benchmarks/overload.py --clip none                       synthetic roads only: a minute
 
-Each clip comes as from a live camera, at its own pace, on a simulated clock: a look at 416 takes `--overload` times the
-interval between two pictures, smaller inputs less by their area, 10 % more or less by chance. What a look sees is what
-the network really sees, so the figures do not depend on this machine. Compared are:
+Roads come as from live cameras, at their own pace, on a simulated clock: the dearest look takes `--overload` times the
+interval between two pictures, others less by the pixels of their input and by their network, 10 % more or less by
+chance. What a look sees of a clip is what the network really sees, so the figures do not depend on this machine. Roads
+are the clips at their own rate and at half of it, and synthetic ones of dense traffic at 12.5 pictures a second with
+exact truth, seen by a simulated detector (roads.py). Compared are:
 
-- all:     every picture is looked at, however late (what could be counted)
-- skip:    a picture that comes while the detector is busy is skipped
+- skip:    a picture that comes while the device is busy is skipped: plain frame skipping
 - newest:  the newest pictures wait, older ones are predicted: `roadtally run` without a budget
-- budget:  the same with a budget (stream/budget.py), its profile from `roadtally tune` without truth; with the motion
-           gate, as a live camera has it, and without it
+- budget:  the same with a budget (stream/budget.py) and the points of a run without a profile; with the motion gate, as
+           a live camera has it
 
-Errors are missed and extra crossings, matched as count_clips.py does. p95 is that of the pictures from 3 s on; the
-budget is `--latency` looks at 416.
+Two errors are told. By truth: missed and extra crossings, matched as count_clips.py does. Added: the same, but
+against what is counted when every picture is looked at, however late: what the overload does, without the errors of
+detector and tracker. Both are means of `--rounds` runs that begin at another moment. late: p95 of the latency from 3 s
+on, as a share of the budget, which is `--latency` of the dearest looks; the worst and the median of the roads.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from clips import CLIPS, find_clip, read_lines
+from roads import clip_road, halved, points_for, synthetic_road
+from slow_device import ALL, Device, Road, Way
 from timing import machine, markdown
 
-from models.contract import DetectorSpec
-from stream.budget import Budget, Controller, OperatingPoint
-from stream.cameras import plan_camera
-from stream.config import Config
-from stream.config_file import parse
-from stream.counting import Counter
-from stream.evaluation.counts import Score, read_truth, score
-from stream.messages import Crossing, Duty, Frame
-from stream.options import read_lines as read_line_options
-from stream.scene import Scene
-from stream.tracking import Tracker
-from stream.tuning.looks import Looks, look
-from stream.tuning.measure import measure
-from stream.tuning.profile import chosen
-from stream.video import probe
+from models.registry import DEFAULT, LIGHTER
+from stream.evaluation.counts import read_truth, score
+from stream.messages import Crossing
+from stream.truth import TrueCrossing
 
-INPUTS, EVERY = (416, 320, 256), (1, 2, 3, 4, 6, 8)
-WAITING = 2  # of a live camera, as in stream/stages/detect.py
-BEGUN_S = 3.0  # latency is measured from here on: the first seconds tell the controller where it is
-OTHER_S = 0.005  # decoding, tracking and the ways between
-HEAD = ("clip", "true", "all", "skip", "newest", "budget, no gate", "budget", "skip p95", "newest p95", "budget p95")
+KINDS = ("clips", "clips, half rate", "synthetic, dense, 12.5 fps")
+HEAD = ("overload", "roads", "true", "all", "way", "errors by truth", "errors added", "late, median", "late, worst")
 
 
-@dataclass
-class Clip:
-    """A clip and what each network sees in it."""
-
-    name: str
-    config: Config
-    scene: Scene
-    looks: dict[int, Looks]
-    fps: float
-    points: tuple[OperatingPoint, ...]
-
-
-@dataclass
-class Simulated:
-    """One camera at one slow device."""
-
-    clip: Clip
-    overload: float
-    controller: Controller | None = None
-    gate: bool = False
-    waiting: list[tuple[int, int]] = field(default_factory=list)  # picture, input
-    free_s: float = 0.0
-    looked: dict[int, tuple[int, float]] = field(default_factory=dict)  # picture -> input, when done
-    chance: random.Random = field(default_factory=lambda: random.Random(1))
-
-    def run(self, most_waiting: int) -> tuple[list[Crossing], float]:
-        """(crossings, p95 of the latency in seconds). most_waiting: 0: skipped while the device is busy."""
-        pts_s, moved = self.clip.looks[INPUTS[0]].pts_s, self.clip.looks[INPUTS[0]].moved
-        for k, now_s in enumerate(pts_s):
-            self._work(now_s)
-            if self.gate and not moved[k]:
-                continue
-            input_ = INPUTS[0]
-            if self.controller is not None:
-                if not self.controller.asks("cam", now_s):
-                    continue
-                input_ = self.controller.point("cam").input
-            if most_waiting or self.free_s <= now_s:
-                self.waiting = [*self.waiting, (k, input_)][-max(1, most_waiting) :]
-            self._work(now_s)
-            if self.controller is not None:
-                self.controller.decide(now_s)
-        self._work(float("inf"))
-        return self._count(keeps_all=most_waiting > 0)
-
-    def _work(self, now_s: float) -> None:
-        while self.waiting and self.free_s <= now_s:
-            k, input_ = self.waiting.pop(0)
-            came_s = self.clip.looks[INPUTS[0]].pts_s[k]
-            area = (input_ / INPUTS[0]) ** 2
-            cost_s = self.overload / self.clip.fps * area * self.chance.uniform(0.9, 1.1)
-            self.free_s = max(self.free_s, came_s) + cost_s
-            self.looked[k] = input_, self.free_s
-            if self.controller is not None:
-                self.controller.served(input_, 1000 * cost_s)
-                self.controller.arrived("cam", self.free_s, self.free_s - came_s + OTHER_S)
-
-    def _count(self, *, keeps_all: bool) -> tuple[list[Crossing], float]:
-        tracker, counter = Tracker(self.clip.config.tracker), Counter(self.clip.scene, self.clip.config.counting)
-        scene, crossings, delays, told_s = self.clip.scene, [], [], 0.0
-        for k, came_s in enumerate(self.clip.looks[INPUTS[0]].pts_s):
-            input_, done_s = self.looked.get(k, (0, came_s))
-            if not input_ and not keeps_all:
-                continue
-            told_s = max(told_s, done_s)  # in order
-            if came_s >= BEGUN_S:
-                delays.append(told_s - came_s + OTHER_S)
-            duty: Duty = "detect" if input_ else "predict"
-            tracks = tracker.update(self.clip.looks[input_].seen[k] if input_ else None, came_s)
-            frame = Frame(scene.camera, 0, k, came_s, 0, scene.width, scene.height, duty)
-            crossings += counter.update(frame, tracks)
-        return crossings + list(counter.finish()), float(np.percentile(delays, 95))
+def roads(given: argparse.Namespace) -> Iterator[tuple[str, Road]]:
+    """(kind, road); clips that show next to nothing of the vehicles (--apart) are left out."""
+    for seed in given.seeds:
+        yield KINDS[2], synthetic_road(seed, given.model)
+    if given.clip == ["none"]:
+        return
+    truth, lines = read_truth(given.clips / "truth" / "crossings.csv"), read_lines(given.clips)
+    for name in given.clip or [name for name in sorted(lines) if name not in given.apart]:
+        clip = find_clip(given.clips, name)
+        road = clip_road(clip, lines[name], given.model, [row for row in truth if row.clip == name])
+        yield KINDS[0], road
+        yield KINDS[1], halved(road, clip)
 
 
-def read_clip(path: Path, lines: list[str]) -> Clip:
-    """Let every network look at the whole clip, and tune without truth."""
-    camera = {"source": str(path), "lines": read_line_options(lines), "roi": "full"}
-    config = parse({"cameras": [camera], "detector": {"input": INPUTS[0]}, "output": {"record": "none"}}, "benchmark")
-    plan = plan_camera(config, config.cameras[0], probe(str(path)))
-    spec = DetectorSpec(config.detector.model, ())
-    looks = {input_: look(config, plan, spec, input_, 1e9) for input_ in INPUTS}
-    fps = (len(looks[INPUTS[0]].pts_s) - 1) / (looks[INPUTS[0]].pts_s[-1] - looks[INPUTS[0]].pts_s[0])
-    return Clip(path.stem, config, plan.scene, looks, fps, tuned(config, plan.scene, looks))
+def errors(road: Road, counted: list[Crossing], true: list[TrueCrossing]) -> int:
+    result = score(counted, true, road.fps)
+    return len(result.missed) + len(result.extra)
 
 
-def tuned(config: Config, scene: Scene, looks: dict[int, Looks]) -> tuple[OperatingPoint, ...]:
-    """The front as `roadtally tune` finds it, costs by area: those of this machine do not matter here."""
-    front = chosen(measure(config, scene, list(looks.values()), EVERY, None))
-    return tuple(
-        OperatingPoint(p.network.input, p.every, 10 * (p.network.input / INPUTS[0]) ** 2, p.expected_error)
-        for p in front
-    )
+def taken_for_true(counted: list[Crossing]) -> list[TrueCrossing]:
+    return [TrueCrossing(c.camera, c.line, c.seq, c.seq, c.seq, c.label, c.direction, "") for c in counted]
 
 
-def compare(clip: Clip, given: argparse.Namespace) -> list[tuple[list[Crossing], float]]:
-    """Crossings and p95 of each way, in the order of HEAD."""
-    budget = Budget(given.latency * given.overload / clip.fps)
-    ways = [Simulated(clip, 0.0).run(10**9), Simulated(clip, given.overload).run(0)]
-    ways.append(Simulated(clip, given.overload).run(WAITING))
-    for gate in (False, True):
-        controller = Controller(clip.points, {"cam": budget})
-        ways.append(Simulated(clip, given.overload, controller, gate).run(WAITING))
-    return ways
+def compare(road: Road, given: argparse.Namespace) -> list[dict[str, object]]:
+    """A row for each overload and way."""
+    ways = (Way("skip", waiting=0), Way("newest"), Way("budget", points=points_for(road), gate=True))
+    undisturbed, _ = Device(road, ALL, 0.0, 1.0).run()
+    reference, rows = taken_for_true(undisturbed), []
+    true, at_best = sum(not row.flag for row in road.true), errors(road, undisturbed, road.true)
+    for overload in given.overload:
+        budget_s = given.latency * overload / road.fps
+        for way in ways:
+            runs = [Device(road, way, overload, budget_s, seed).run() for seed in range(given.rounds)]
+            row = {"road": road.name, "overload": overload, "way": way.name, "true": true, "all": at_best}
+            row["errors"] = float(np.mean([errors(road, counted, road.true) for counted, _ in runs]))
+            row["added"] = float(np.mean([errors(road, counted, reference) for counted, _ in runs]))
+            row["late"] = float(np.median([p95_s for _, p95_s in runs])) / budget_s
+            rows.append(row)
+    return rows
 
 
-def row(name: str, scores: Sequence[Score], p95_s: Sequence[float]) -> tuple[object, ...]:
-    true = len(scores[0].matched) + len(scores[0].missed)
-    errors = [len(one.missed) + len(one.extra) for one in scores]
-    late = (f"{1000 * p95_s[i]:.0f} ms" for i in (1, 2, 4))
-    return (name, true, *errors, *late)
+def summary(rows: list[dict], kind: str, overload: float) -> list[tuple[object, ...]]:
+    """Under HEAD, one row a way."""
+    mine = [row for row in rows if row["kind"] == kind and row["overload"] == overload]
+    found = []
+    for way in dict.fromkeys(row["way"] for row in mine):
+        own = [row for row in mine if row["way"] == way]
+        sums = [sum(row[key] for row in own) for key in ("true", "all", "errors", "added")]
+        late = [row["late"] for row in own]
+        told = (f"{sums[2]:.1f}", f"{sums[3]:.1f}", f"{np.median(late):.2f}", f"{max(late):.2f}")
+        found.append((f"{overload:g}", kind, sums[0], sums[1], way, *told))
+    return found
 
 
 def main() -> None:
     given = _arguments()
+    if given.lighter:
+        LIGHTER[given.model] = given.lighter
     print(machine(), "\n", flush=True)
-    truth, lines, rows = read_truth(given.clips / "truth" / "crossings.csv"), read_lines(given.clips), []
-    for name in given.clip or sorted(lines):
-        clip = read_clip(find_clip(given.clips, name), lines[name])
-        ways = compare(clip, given)
-        true = [one for one in truth if one.clip == name]
-        rows.append(row(name, [score(crossings, true, clip.fps) for crossings, _ in ways], [p95 for _, p95 in ways]))
-        print(" ".join(str(cell) for cell in rows[-1]), flush=True)
-    sums = [sum(one[i] for one in rows if one[0] not in given.apart) for i in range(1, 7)]  # type: ignore[misc]
-    rows.append((f"all but {', '.join(given.apart)}", *sums, "", "", ""))
-    print("\n" + markdown(HEAD, rows))
+    rows: list[dict] = []
+    for kind, road in roads(given):
+        for row in compare(road, given):
+            rows.append(row | {"kind": kind})
+            print(" ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+    table = [row for overload in given.overload for kind in KINDS for row in summary(rows, kind, overload)]
+    print("\n" + markdown(HEAD, table))
     if given.json:
-        given.json.write_text(json.dumps([dict(zip(HEAD, one, strict=True)) for one in rows], indent=2))
+        given.json.write_text(json.dumps(rows, indent=2))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, default=CLIPS)
-    parser.add_argument("--clip", action="append", help="a clip's name; repeat for several; default: all with lines")
-    parser.add_argument("--apart", action="append", default=["motorway_glare"], help="clips left out of the sum")
-    parser.add_argument("--overload", type=float, default=4.0, help="a look at 416 takes so many picture intervals")
-    parser.add_argument("--latency", type=float, default=1.5, help="the budget: so many looks at 416")
+    parser.add_argument("--clip", action="append", help="a clip's name, or none; repeat for several; default: all")
+    parser.add_argument("--apart", action="append", default=["motorway_glare"], help="clips left out")
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(range(1, 9)), help="of synthetic roads")
+    parser.add_argument("--model", default=DEFAULT, help="a detector's name, or weights")
+    parser.add_argument("--lighter", help="what a budget takes instead of it, where --model is a file")
+    parser.add_argument("--overload", type=float, nargs="+", default=[4.0], help="interval of pictures in a look")
+    parser.add_argument("--latency", type=float, default=1.5, help="the budget: so many looks")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -25,7 +25,8 @@ from stream.load import Delays, Rate, Service
 PERIOD_S = 0.25  # between two decisions
 WINDOW_S, LEAST_DELAYS = 2.0, 8  # latencies that p95 is taken of
 SETTLE_S = 1.0  # after a move, until its effect is judged
-FULL, DOWN_TO, UP_TO = 0.95, 0.75, 0.65  # load of the device: too much; aimed at when going down, and when going up
+BACKLOG = 3  # looks of before that may still be under way or wait then
+FULL, DOWN_TO, UP_TO = 0.95, 0.85, 0.65  # load of the device: too much; aimed at when going down, and when going up
 ROOM = 0.8  # of the latency: a step up needs it to be below
 INNOCENT = 0.35  # at a smaller load the device is not what makes results late
 HOLD_S, MOST_HOLD_S = 4.0, 600.0  # before a step up; doubled each time one fails
@@ -145,7 +146,7 @@ class Controller:
         self._service = Service({point.look: point.ms for point in points})
         self._pictures = {camera: _Pictures(now_s) for camera in budgets}
         self._delays = {camera: Delays(WINDOW_S) for camera in budgets}
-        self._decided_s = self._moved_s = self._calm_s = now_s
+        self._decided_s = self._moved_s = self._settled_s = self._calm_s = now_s
         self._raised_s: float | None = None  # the last step up, until one down
         self._hold_s, self._failed_load = HOLD_S, 0.0
 
@@ -168,7 +169,7 @@ class Controller:
     def arrived(self, camera: str, now_s: float, delay_s: float) -> None:
         """A result came, so late. What was under way when the point was changed, and what waited for it, is not held
         against the new one."""
-        if now_s - delay_s >= self._moved_s + SETTLE_S / 2:
+        if now_s - delay_s >= self._settled_s:
             self._delays[camera].add(now_s, delay_s)
 
     def load(self, now_s: float) -> float:
@@ -234,7 +235,9 @@ class Controller:
         return self._go(at, now_s, f"load {load:.0%}, {expected:.0%} expected")
 
     def _go(self, at: dict[str, int], now_s: float, reason: str) -> list[Move]:
+        backlog_s = max(BACKLOG * self._service.ms(self.point(camera).look) / 1000 for camera in at)
         before, self._at, self._moved_s = self._at, at, now_s
+        self._settled_s = now_s + max(SETTLE_S / 2, backlog_s)
         for delays in self._delays.values():
             delays.clear()
         return [

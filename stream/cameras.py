@@ -86,7 +86,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         raise ConfigError(f"camera {camera.name}", what, "choose record: annotated")
     blocks = waits if config.when_full == "auto" else config.when_full == "block"
     letterbox = Letterbox((x1, y1, x2, y2), input_hw)
-    points, gate = points_of(config), live if config.detector.gate == "auto" else config.detector.gate == "on"
+    points, gate = points_of(config, info.fps), live if config.detector.gate == "auto" else config.detector.gate == "on"
     return CameraPlan(
         name=camera.name,
         source=masked(camera.source),

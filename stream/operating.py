@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Iterator
 
 from models.registry import LIGHTER
 from stream.budget import Look, OperatingPoint, Region, front_of
@@ -11,21 +13,28 @@ from stream.geometry import STRIDE
 
 UNKNOWN_MS = 10.0  # of a look of the detector's own kind, until the first is measured
 
-# What is typical, as benchmarks/overload.py finds it: cost of a look as a share, and crossings miscounted beyond those
-# of the detector's own network at every picture, as a share of all. Errors add up.
-LIGHTER_COST, LIGHTER_ERROR = 0.4, 0.01  # of a network against the one above it
-SHARES: dict[float, float] = {1.0: 0.0, 0.77: 0.015, 0.62: 0.04}  # of the input -> error; it costs as its area
-REGIONS: dict[Region, tuple[float, float]] = {"whole": (1.0, 0.0), "lines": (0.6, 0.005)}  # -> cost, error
-EVERY: dict[int, float] = {1: 0.0, 2: 0.005, 3: 0.01, 4: 0.02, 6: 0.06, 8: 0.1, 12: 0.2}  # pictures a look -> error
+# What is typical, as benchmarks/overload.py finds it. Crossings are miscounted where looks are too far apart to tell
+# who is who: as a share, (seconds between two looks / LOST_S)^3. Where less is found in a look, looks that find
+# something are farther apart; and a little is lost in any case. So each way of sparing has (cost as a share, times
+# farther, lost).
+LOST_S = 0.7
+LIGHTER_NETWORK = (0.4, 1.15, 0.01)
+SHARES: dict[float, tuple[float, float, float]] = {  # of the input
+    1.0: (1.0, 1.0, 0.0),
+    0.77: (0.59, 1.2, 0.005),
+    0.62: (0.38, 1.7, 0.02),
+}
+REGIONS: dict[Region, tuple[float, float, float]] = {"whole": (1.0, 1.0, 0.0), "lines": (0.6, 1.0, 0.003)}
+EVERY = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 
 
-def points_of(config: Config) -> tuple[OperatingPoint, ...]:
-    """The most accurate, and dearest, first. Only one where no camera has a budget."""
+def points_of(config: Config, fps: float) -> tuple[OperatingPoint, ...]:
+    """The most accurate, and dearest, first. Only one where no camera has a budget. fps: of the slowest camera."""
     wanted = config.detector
     if all(camera.budget is None for camera in config.cameras):
         return (OperatingPoint(Look(longest(wanted)), 1, UNKNOWN_MS, 0.0),)
     if not wanted.points:
-        return front_of(_typical(wanted))
+        return front_of(list(_typical(wanted, fps)))
     points = [OperatingPoint(_look(wanted, p), p.every, p.ms, p.error, p.gate) for p in wanted.points]
     return front_of(points)
 
@@ -42,21 +51,22 @@ def _look(wanted: DetectorConfig, point: PointConfig) -> Look:
     return Look(point.input, point.region, model, precision)
 
 
-def _typical(wanted: DetectorConfig) -> list[OperatingPoint]:
-    """Every combination of fewer pixels, a lighter network and fewer looks."""
-    models = [wanted.model]
-    while models[-1] in LIGHTER:
-        models.append(LIGHTER[models[-1]])
-    kinds = itertools.product(enumerate(models), SHARES.items(), REGIONS.items(), EVERY.items())
-    return [
-        OperatingPoint(
-            Look(_strides(share * longest(wanted)), region, model if steps else ""),
-            every,
-            UNKNOWN_MS * LIGHTER_COST**steps * share**2 * cost,
-            steps * LIGHTER_ERROR + blur + narrow + seldom,
-        )
-        for (steps, model), (share, blur), (region, (cost, narrow)), (every, seldom) in kinds
-    ]
+def _typical(wanted: DetectorConfig, fps: float) -> Iterator[OperatingPoint]:
+    """Every combination of a lighter network, fewer pixels and fewer looks."""
+    networks = [("", (1.0, 1.0, 0.0))]
+    model, (cost, farther, lost) = wanted.model, networks[0][1]
+    while model in LIGHTER:
+        model = LIGHTER[model]
+        cost, farther, lost = cost * LIGHTER_NETWORK[0], farther * LIGHTER_NETWORK[1], lost + LIGHTER_NETWORK[2]
+        networks.append((model, (cost, farther, lost)))
+    for (model, of_model), (share, of_share), (region, of_region) in itertools.product(
+        networks, SHARES.items(), REGIONS.items()
+    ):
+        costs, farthers, losts = zip(of_model, of_share, of_region, strict=True)
+        look, ms = Look(_strides(share * longest(wanted)), region, model), UNKNOWN_MS * math.prod(costs)
+        for every in EVERY:
+            error = min(1.0, sum(losts) + (math.prod(farthers) * every / fps / LOST_S) ** 3)
+            yield OperatingPoint(look, every, ms, error)
 
 
 def _strides(side: float) -> int:

@@ -79,7 +79,7 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     place = config.placement
     handles = place.mode == "processes"
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
-    spec, points = _detector_spec(config, cameras), points_of(config)
+    spec, points = _detector_spec(config, cameras), points_of(config, min(info.fps for info in infos.values()))
     masks = _mask_plan(config, cameras)
     groups = place.groups(masks is not None)
     last = _last_pixel_group(groups, config.output.record == "annotated", masks is not None)
