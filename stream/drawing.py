@@ -52,10 +52,10 @@ class Canvas:
         x1, y1, x2, y2 = self._even_box(xyxy)
         s = self.stroke
         if not corners_only:
-            for left, top, right, bottom in ((x1, y1, x2, y1 + s), (x1, y2 - s, x2, y2)):
-                self.fill(left, top, right, bottom, colour)
-            for left, top, right, bottom in ((x1, y1, x1 + s, y2), (x2 - s, y1, x2, y2)):
-                self.fill(left, top, right, bottom, colour)
+            for plane, value, step in ((self.y, colour.y, 1), (self.u, colour.u, 2), (self.v, colour.v, 2)):
+                left, top, right, bottom = x1 // step, y1 // step, x2 // step - 1, y2 // step - 1
+                for k in range(s // step):  # one pixel wide each: what is wider, cv2 draws with round corners
+                    cv2.rectangle(plane, (left + k, top + k), (right - k, bottom - k), value)
             return
         dx, dy = max(s, (x2 - x1) // 4 & ~1), max(s, (y2 - y1) // 4 & ~1)
         for top in (y1, y2 - s):
@@ -87,9 +87,9 @@ class Canvas:
     def path(self, points_xy: np.ndarray, colour: Colour, stroke: int, closed: bool = False) -> None:
         """Joined segments through f32 (N, 2), in pixels; anti-aliased."""
         scale = 1 << SUBPIXEL_BITS
-        full = [np.rint(points_xy * scale).astype(np.int32)]
-        half = [np.rint(points_xy * (scale / 2)).astype(np.int32)]
-        cv2.polylines(self.y, full, closed, colour.y, stroke, cv2.LINE_AA, SUBPIXEL_BITS)
+        full = np.rint(points_xy * scale).astype(np.int32)
+        half = [full >> 1]
+        cv2.polylines(self.y, [full], closed, colour.y, stroke, cv2.LINE_AA, SUBPIXEL_BITS)
         thin = max(1, stroke // 2)
         cv2.polylines(self.u, half, closed, colour.u, thin, cv2.LINE_8, SUBPIXEL_BITS)
         cv2.polylines(self.v, half, closed, colour.v, thin, cv2.LINE_8, SUBPIXEL_BITS)
@@ -97,8 +97,8 @@ class Canvas:
     def polygon(self, points_xy: np.ndarray, colour: Colour) -> None:
         """A filled convex polygon f32 (N, 2), in pixels."""
         scale = 1 << SUBPIXEL_BITS
-        half = np.rint(points_xy * (scale / 2)).astype(np.int32)
         full = np.rint(points_xy * scale).astype(np.int32)
+        half = full >> 1
         cv2.fillConvexPoly(self.y, full, colour.y, cv2.LINE_AA, SUBPIXEL_BITS)
         cv2.fillConvexPoly(self.u, half, colour.u, cv2.LINE_8, SUBPIXEL_BITS)
         cv2.fillConvexPoly(self.v, half, colour.v, cv2.LINE_8, SUBPIXEL_BITS)

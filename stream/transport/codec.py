@@ -1,9 +1,9 @@
-"""Messages to message parts and back: a msgpack header, then one part an array. No pickle.
+"""Messages to message parts and back: a msgpack header, then one part a large array. No pickle.
 
-    part 0   msgpack of the struct; an array stands as [part number, dtype, shape]
-    part 1.. the bytes of each array, C order
+    part 0   msgpack of the struct; an array stands as [part number, or its bytes if it is small; dtype, shape]
+    part 1.. the bytes of each large array, C order
 
-Arrays come back as read-only views of the received parts.
+Arrays come back as read-only views of what was received.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from stream.messages import Message
 
 Buffer = bytes | memoryview | np.ndarray
 
+SMALL = 4096  # bytes of an array that is cheaper to copy than to send as a part of its own
+
 
 class Codec:
     """Encodes and decodes messages; keeps its buffers, so one thread uses one codec."""
@@ -29,7 +31,7 @@ class Codec:
         self._decoder = msgspec.msgpack.Decoder(kind, dec_hook=self._give)
 
     def encode(self, message: Any) -> list[Buffer]:
-        """The parts of a message. Arrays are not copied: they must not change until the parts are sent."""
+        """The parts of a message. Large arrays are not copied: they must not change until the parts are sent."""
         self._parts = []
         header = self._encoder.encode(message)
         return [header, *self._parts]
@@ -45,9 +47,8 @@ class Codec:
         if not isinstance(value, np.ndarray):
             raise NotImplementedError(f"cannot send a {type(value).__name__}")
         array = np.ascontiguousarray(value)
-        # zmq sends nothing shorter than one byte by buffer; an empty array is its shape alone
-        if array.size == 0:
-            return [0, array.dtype.str, array.shape]
+        if array.nbytes <= SMALL:
+            return [array.tobytes(), array.dtype.str, array.shape]
         self._parts.append(array.data)
         return [len(self._parts), array.dtype.str, array.shape]
 
@@ -57,8 +58,8 @@ class Codec:
         part, dtype, shape = value
         if np.dtype(dtype).hasobject:
             raise ValueError("an array of objects is not accepted")
-        if part == 0:
-            return np.zeros(shape, dtype)
+        if isinstance(part, bytes):
+            return np.frombuffer(part, dtype).reshape(shape)
         if not 0 < part < len(self._received):
             raise ValueError(f"part {part} of a message of {len(self._received)} parts")
         return np.frombuffer(self._received[part], dtype).reshape(shape)

@@ -73,6 +73,13 @@ def test_masks_are_unchanged_when_sent() -> None:
     assert same(wire(Detected(FRAME, found)), Detected(FRAME, found))
 
 
+def test_detections_travel_in_one_part_when_they_are_few() -> None:
+    """A part of its own costs more than the copy of a small array."""
+    assert len(Codec().encode(Detected(FRAME, detections(20)))) == 1
+    assert len(Codec().encode(MESSAGES["a picture"])) == 1
+    assert len(Codec().encode(Decoded(FRAME, None, np.zeros((256, 416, 3), np.uint8)))) == 2
+
+
 def foreign(yuv: list[object], *parts: bytes) -> list[bytes]:
     """A picture whose array is described as no sender of ours would."""
     return [msgspec.msgpack.encode({"type": "Decoded", "frame": msgspec.to_builtins(FRAME), "yuv": yuv}), *parts]
