@@ -10,13 +10,11 @@ from stream.counting.courses import (
     FIRST_SEQ,
     FIRST_X,
     FIRST_Y,
+    POINT,
     SEEN_S,
     SEEN_SEQ,
-    VX,
-    VY,
+    VELOCITY,
     Courses,
-    X,
-    Y,
 )
 from stream.counting.passing import Moment, passing_of
 from stream.counting.sides import BORN, LOST, Crossed, Sides, Stand
@@ -27,9 +25,11 @@ def bridge_deaths(sides: Sides, courses: Courses, stand: Stand, dead: np.ndarray
 
     Nobody is prolonged over a line: where nothing was seen behind it, a box that fell apart is likelier than a vehicle.
     """
+    if not len(dead):
+        return []
     last = courses.stop[dead] - 1
     r = courses.row[:, last]
-    ahead = sides.lines.distance(r[[X, Y]] + r[[VX, VY]] * sides.settings.bridge_s)
+    ahead = sides.lines.distance(r[POINT] + r[VELOCITY] * sides.settings.bridge_s)
     net = stand.net[:, dead]
     completed = (net != 0) & (net == -stand.side[:, dead]) & (ahead * net > stand.margin[last])
     found = []
@@ -45,6 +45,8 @@ def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.
 
     proven: bool (R,), of Courses.proven.
     """
+    if not np.count_nonzero(open_):
+        return []
     due = np.flatnonzero(proven & courses.spread(open_) & (courses.frame >= 0))
     if not len(due):
         return []
@@ -54,7 +56,7 @@ def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.
     r = courses.row[:, rows]
     life_s = np.maximum(r[SEEN_S] - first[FIRST_S], 1e-6)
     start = first[[FIRST_X, FIRST_Y]]
-    velocity = (r[[X, Y]] - start) / life_s
+    velocity = (r[POINT] - start) / life_s
     ends = sides.lines.distance(start - velocity * bridge_s), sides.lines.distance(start)
     found = []
     for line, k in zip(*(index.tolist() for index in np.nonzero(ends[0] * ends[1] < 0)), strict=True):

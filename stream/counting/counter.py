@@ -57,12 +57,15 @@ class Counter:
         if not self.scene.lines or not len(stretch):
             return ()
         crossings: tuple[Crossing, ...] = ()
+        now_s = float(stretch.pts_s[-1])
+        if not len(self._before.track_id) and not len(stretch.track_id):
+            self._before = msgspec.structs.replace(self._before, now_s=now_s)
+            return crossings
         courses = join(self._before, stretch, self.settings.anchor)
         on, after = courses.remember()
         if len(courses):
             proven = courses.proven(self.settings.travel)
-            open_ = np.ones(len(courses), bool)
-            open_[courses.known >= 0] = self._open[courses.known[courses.known >= 0]]
+            open_ = courses.recall(self._open, np.ones(len(courses), bool))
             stand, crossed = self._sides.follow(courses)
             crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
             crossed += bridge_births(self._sides, courses, proven, open_)
@@ -70,7 +73,7 @@ class Counter:
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
             self._sides.keep(stand, courses, on)
             self._open = open_[on]
-        self._before = msgspec.structs.replace(after, now_s=float(stretch.pts_s[-1]))
+        self._before = msgspec.structs.replace(after, now_s=now_s)
         return crossings
 
     def finish(self) -> tuple[Crossing, ...]:

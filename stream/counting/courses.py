@@ -18,9 +18,10 @@ import numpy as np
 from stream.counting.stretch import Stretch
 
 # Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
-X, Y, W, H, VX, VY, SEEN_S, SEEN_SEQ, LABEL, CONFIRMED, LEAP = range(11)  # px, px/s, s; X and Y are of the anchor
+X, Y, SEEN_S, SEEN_SEQ, W, H, VX, VY, LABEL, CONFIRMED, LEAP = range(11)  # px, px/s, s; X and Y are of the anchor
+POINT, VELOCITY = slice(X, Y + 1), slice(VX, VY + 1)
 COLUMNS = 11  # LEAP: the longest step from sight to sight so far
-FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ, FIRST_AREA = range(5)  # of the first row of a course
+FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ, FIRST_AREA = range(5)  # of the first row of a course; the first four as in a row
 FIRSTS = 5
 
 Anchor = Literal["ground", "centre"]
@@ -65,7 +66,7 @@ class Courses(msgspec.Struct, frozen=True):
 
     def ended(self) -> np.ndarray:
         """Courses that do not reach the last frame: indices."""
-        return np.flatnonzero(self.frame[self.stop - 1] < self.frames - 1) if len(self) else self.start
+        return (self.frame.take(self.stop - 1) < self.frames - 1).nonzero()[0]
 
     def proven(self, travel: float) -> np.ndarray:
         """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)
@@ -73,9 +74,9 @@ class Courses(msgspec.Struct, frozen=True):
         The size is between that at first and that of now: the box of who comes near may grow as fast as it goes. The
         longest step is left out: a track that hops from one parked car to the next has moved once."""
         r, first = self.row, self.spread(self.first)
-        way = np.sqrt((r[X] - first[FIRST_X]) ** 2 + (r[Y] - first[FIRST_Y]) ** 2) - r[LEAP]
-        area = np.sqrt(r[W] * r[H] * first[FIRST_AREA])
-        return (r[CONFIRMED] > 0) & (way >= travel * np.sqrt(area))
+        way = np.hypot(r[X] - first[FIRST_X], r[Y] - first[FIRST_Y]) - r[LEAP]
+        area2 = r[W] * r[H] * first[FIRST_AREA]
+        return (way >= travel * np.sqrt(np.sqrt(area2))) & (r[CONFIRMED] > 0)
 
     def at(self, track_id: np.ndarray, frame: np.ndarray | int) -> np.ndarray:
         """The rows of tracks i64 (K,) after frames (K,), or -1 where one was not there: i64 (K,)."""
@@ -94,17 +95,24 @@ class Courses(msgspec.Struct, frozen=True):
 
     def boxes(self, rows: np.ndarray) -> np.ndarray:
         """xyxy of rows i64 (K,): f64 (4, K)."""
-        x, y, w, h = self.row[: H + 1, rows]
+        x, y, w, h = self.row.take(rows, axis=1)[[X, Y, W, H]]
         bottom = y if self.anchor == "ground" else y + h / 2
         return np.stack([x - w / 2, bottom - h, x + w / 2, bottom])
 
+    def recall(self, before: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+        """Values by course (..., C): those remembered of it (..., N), or else those of a new one (..., C)."""
+        old = self.known >= 0
+        if not np.count_nonzero(old):
+            return otherwise
+        kept: np.ndarray = np.where(old, before.take(self.known, axis=-1, mode="clip"), otherwise)
+        return kept
+
     def remember(self) -> tuple[np.ndarray, Remembered]:
         """The courses that go on, i64 (N,), and what the next stretch has to know of them."""
-        if not len(self):
-            return self.start, Remembered.nothing()
         last = self.stop - 1
-        on = np.flatnonzero(self.frame[last] == self.frames - 1)
-        return on, Remembered(self.track_id[on], self.row[:, last[on]], self.first[:, on], 0.0)
+        on = (self.frame.take(last) == self.frames - 1).nonzero()[0]
+        row, first = self.row.take(last.take(on), axis=1), self.first.take(on, axis=1)
+        return on, Remembered(self.track_id.take(on), row, first, 0.0)
 
 
 def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
@@ -112,22 +120,28 @@ def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
     n = len(before.track_id)
     ids = np.concatenate([before.track_id, stretch.track_id])
     frame = np.concatenate([np.full(n, -1), stretch.frame])
-    order = np.argsort(ids, kind="stable")  # rows were in the order of frames already
-    ids, frame = ids[order], frame[order]
+    order = ids.argsort(kind="stable")  # rows were in the order of frames already
+    ids, frame = ids.take(order), frame.take(order)
     begins = np.ones(len(ids), bool)
     begins[1:] = (ids[1:] != ids[:-1]) | (frame[1:] != frame[:-1] + 1)  # who was away in a frame comes as a new one
-    start = np.flatnonzero(begins)
     row, seen = _rows(before, stretch, anchor)
-    row, seen = row[:, order], seen[order] | begins
-    at = np.maximum.accumulate(np.where(seen, np.arange(len(ids)), 0))
-    row[:LABEL] = row[:LABEL, at]
+    row, seen = row.take(order, axis=1), seen.take(order) | begins
+    if np.count_nonzero(seen) < len(seen):
+        at = np.maximum.accumulate(np.where(seen, np.arange(len(ids)), 0))
+        row[:LABEL] = row[:LABEL].take(at, axis=1)
     row[LEAP] = _leaps(row, begins)
-    known = np.where(order[start] < n, order[start], -1)
-    first = np.concatenate([row[[X, Y, SEEN_S, SEEN_SEQ]], [row[W] * row[H]]])[:, start]
-    first[:, known >= 0] = before.first[:, known[known >= 0]]
-    pts_s = np.concatenate([[before.now_s], stretch.pts_s])[frame + 1]
-    stop = np.append(start[1:], len(ids)) if len(start) else start
-    return Courses(len(stretch), anchor, ids[start], start, stop, known, first, frame, pts_s, row)
+    start = begins.nonzero()[0]
+    bounds = np.append(start, len(ids))
+    known = order.take(start)
+    known[known >= n] = -1
+    first = np.empty((FIRSTS, len(start)))
+    first[:FIRST_AREA] = row[:FIRST_AREA].take(start, axis=1)
+    first[FIRST_AREA] = (row[W] * row[H]).take(start)
+    pts_s = np.concatenate([[before.now_s], stretch.pts_s]).take(frame + 1)
+    courses = Courses(
+        len(stretch), anchor, ids.take(start), bounds[:-1], bounds[1:], known, first, frame, pts_s, row
+    )  # fmt: skip
+    return msgspec.structs.replace(courses, first=courses.recall(before.first, first))
 
 
 def _rows(before: Remembered, stretch: Stretch, anchor: Anchor) -> tuple[np.ndarray, np.ndarray]:
@@ -139,16 +153,17 @@ def _rows(before: Remembered, stretch: Stretch, anchor: Anchor) -> tuple[np.ndar
     x1, y1, x2, y2 = stretch.xyxy.T.astype(np.float64)
     new[X], new[W], new[H] = (x1 + x2) / 2, x2 - x1, y2 - y1
     new[Y] = y2 if anchor == "ground" else (y1 + y2) / 2
-    new[VX : VY + 1] = stretch.velocity.T
-    new[SEEN_S], new[SEEN_SEQ] = stretch.pts_s[stretch.frame], stretch.seq[stretch.frame]
+    new[VELOCITY] = stretch.velocity.T
+    new[SEEN_S], new[SEEN_SEQ] = stretch.pts_s.take(stretch.frame), stretch.seq.take(stretch.frame)
     new[LABEL], new[CONFIRMED], new[LEAP] = stretch.label, stretch.confirmed, 0.0
     return row, np.concatenate([np.ones(n, bool), stretch.observed])
 
 
 def _leaps(row: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """The longest step of each course up to each row, px: f32 (R,). begins: bool (R,), where a course does."""
-    step = np.maximum(row[LEAP], np.hypot(np.diff(row[X], prepend=0), np.diff(row[Y], prepend=0))).astype(np.float32)
-    step[begins] = row[LEAP, begins]
+    step = np.zeros(len(begins), np.float32)
+    step[1:] = np.hypot(row[X, 1:] - row[X, :-1], row[Y, 1:] - row[Y, :-1])
+    np.copyto(step, row[LEAP], where=begins, casting="same_kind")  # as remembered
     # Floats above 0 rise as their bits do: one running maximum of (course, step) serves all courses, exactly.
-    key = (np.cumsum(begins) << 32) | step.view(np.int32)
-    return np.maximum.accumulate(key).astype(np.int32).view(np.float32)
+    key = (begins.cumsum() << 32) | step.view(np.int32)
+    return np.maximum.accumulate(key, out=key).astype(np.int32).view(np.float32)

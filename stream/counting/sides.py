@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from stream.counting.courses import SEEN_S, SEEN_SEQ, Courses, H, W, X, Y
+from stream.counting.courses import POINT, SEEN_S, SEEN_SEQ, Courses, H, W, X, Y
 from stream.counting.lines import LineSet
 from stream.counting.passing import Moment, Passing, passing_of
 from stream.scene import Line
@@ -38,15 +38,27 @@ class Crossed(msgspec.Struct, frozen=True, order=True):
 
 
 class Stand(msgspec.Struct):
-    """By line and course, f64 (lines, C): the side where the track settled last (0: not yet); passes to the right less
-    passes to the left since then; when it was first seen settled on the other side (0: it is not). By row: px to the
-    right of each line, f64 (lines, R); px from a line at which the track is clear of it, f64 (R,)."""
+    """state f64 (3, lines, C): side, net and since_s. By row: px to the right of each line, f64 (lines, R); px from a
+    line at which the track is clear of it, f64 (R,)."""
 
-    side: np.ndarray
-    net: np.ndarray
-    since_s: np.ndarray
+    state: np.ndarray
     distance: np.ndarray
     margin: np.ndarray
+
+    @property
+    def side(self) -> np.ndarray:
+        """The side where a track settled last (0: not yet), f64 (lines, C)."""
+        return self.state[0]
+
+    @property
+    def net(self) -> np.ndarray:
+        """Passes to the right less passes to the left since then, f64 (lines, C)."""
+        return self.state[1]
+
+    @property
+    def since_s(self) -> np.ndarray:
+        """When a track was first seen settled on the other side (0: it is not), f64 (lines, C)."""
+        return self.state[2]
 
 
 class Sides:
@@ -54,18 +66,16 @@ class Sides:
 
     def __init__(self, lines: Sequence[Line], settings: CountingSettings) -> None:
         self.lines, self.settings = LineSet(lines), settings
-        self.state = np.zeros((3, len(lines), 0))  # of Stand side, net, since_s, by remembered track
+        self.state = np.zeros((3, len(lines), 0))  # of Stand, by remembered track
         self.passed: dict[tuple[int, int], Passing] = {}  # the last pass of (line, track id)
 
     def follow(self, courses: Courses) -> tuple[Stand, list[Crossed]]:
         """How the tracks pass through the lines, and who settled behind one."""
-        state = np.zeros((3, len(self.lines), len(courses)))
-        on = courses.known >= 0
-        state[..., on] = self.state[..., courses.known[on]]
-        distance = self.lines.distance(courses.row[[X, Y]])
+        state = courses.recall(self.state, np.zeros((3, len(self.lines), len(courses))))
+        distance = self.lines.distance(courses.row[POINT])
         size = np.sqrt(courses.row[W] * courses.row[H])
         margin = np.maximum(self.settings.margin_px, self.settings.margin * size)
-        stand = Stand(state[0], state[1], state[2], distance, margin)
+        stand = Stand(state, distance, margin)
         clear = (distance > margin).astype(np.int8) - (distance < -margin)
         low, high = (f.reduceat(clear, courses.start, axis=1) for f in (np.minimum, np.maximum))
         # Most tracks are far from most lines. Nothing happens to one that stands clear on its side all the time.
@@ -77,7 +87,7 @@ class Sides:
 
     def keep(self, stand: Stand, courses: Courses, on: np.ndarray) -> None:
         """Remember how the courses `on` stand."""
-        self.state = np.stack([stand.side[:, on], stand.net[:, on], stand.since_s[:, on]])
+        self.state = stand.state.take(on, axis=2)
         if self.passed:
             kept = set(courses.track_id[on].tolist())
             self.passed = {key: passing for key, passing in self.passed.items() if key[1] in kept}
