@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stream.evaluation.counts import Score
 from stream.launch import Report
 from stream.messages import LABELS
+from stream.metrics import read_key
 from stream.outcome import Watch
 from stream.scene import Scene
 from stream.store import RoadUser
@@ -164,6 +165,8 @@ def _state(values: dict[str, float], camera: str, pace: _Pace) -> str:
     counted = ", ".join(f"{n} {label}" for label, n in counts.items()) or "nothing counted yet"
     if values.get(f'roadtally_connected{{camera="{camera}"}}') == 0:
         return f"camera away, {counted}"
+    if away := [name for name, value in values.items() if name.startswith("roadtally_worker_away") and value]:
+        return f"away: {', '.join(read_key(name)[1]['worker'] for name in away)}, {counted}"
     return f"{pace.fps(camera, frames):.0f} fps, {counted}"
 
 

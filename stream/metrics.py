@@ -32,6 +32,7 @@ MEANING = {
     "roadtally_skipped_total": "Pictures decoded and not looked at, by reason.",
     "roadtally_tracks": "Road users that are followed now.",
     "roadtally_unseen_seconds_total": "Time in which crossings of a camera were not observed.",
+    "roadtally_worker_away": "1 while nothing is heard from a worker on another host.",
     "roadtally_view_lost": "1 while a camera looks elsewhere and its lines do not fit.",
 }
 """What each metric means, for whoever scrapes them. A name that is not listed is served without."""

@@ -14,6 +14,7 @@ from stream.metrics import key
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.processes import Processes
 from stream.recovery import MOST, WINDOW_S, Lanes, Recovery
+from stream.remote import AWAY_S, Remote
 from stream.sinks.events import STORE
 from stream.store import Store
 from stream.topology import Plan, WorkerPlan
@@ -80,6 +81,7 @@ class _Supervisor:
         self._values: dict[str, dict[str, float]] = {}
         self._alive_s = self._begun_s = time.monotonic()
         self._leave_by_s: float | None = None
+        self._remote = Remote(plan.workers, plan.control)
         self._processes = Processes(plan.control)
         resources.callback(self._processes.reap, LEAVE_S)
         for work in plan.workers:
@@ -108,6 +110,8 @@ class _Supervisor:
 
     def _hear(self, name: str, word: FromWorker) -> None:
         self._heard_s[name] = time.monotonic()
+        if name in self._remote and self._going:
+            self._hear_remote(name, word)
         if isinstance(word, Hello) and name in self._work:
             work = msgspec.structs.replace(self._work[name], epochs=self._lanes.epochs_of(name))
             self._control.send(name, Assign(msgspec.msgpack.encode(work)))
@@ -125,9 +129,19 @@ class _Supervisor:
                 self._done.add(name)
                 if self._lanes.awaits(name):  # it finished before it heard that its lanes begin anew
                     self._begin_anew(name, self._outcome.recoveries[-1].reason)
-        elif isinstance(word, Fault):
+        elif isinstance(word, Fault) and name not in self._remote.away:  # else it left since it heard nothing
             self._done.add(name)
             self._fail(word.error())
+
+    def _hear_remote(self, name: str, word: FromWorker) -> None:
+        """A worker on another host that was at work says something: it may be back, or be another than before."""
+        if isinstance(word, Hello) and name in self._ready:
+            self._restart(name, f"{self._remote.where(name)} was started again")
+        elif isinstance(word, Beat) and name in self._remote.away:  # the network was away, it was not
+            self._ready.add(name)
+            self._control.send(name, Halt(self._lanes.epochs_of(name)))
+        if isinstance(word, Beat | Ready):
+            self._remote.find(name)
 
     def _go(self, name: str) -> None:
         """All begin together; one that was started again begins when it is ready, and first says that it holds
@@ -156,20 +170,33 @@ class _Supervisor:
                 if name not in self._done:
                     self._restart(name, end)
                 return
-            limit_s = STALL_S if name in self._ready else (REMOTE_S if work.host else OPEN_S)
+            if name in self._remote.away:
+                if self._outcome.status == "interrupted":  # what it holds will not come any more
+                    self._leave()
+                continue
+            limit_s = (
+                (AWAY_S if work.host and self._going else STALL_S)
+                if name in self._ready
+                else (REMOTE_S if work.host else OPEN_S)
+            )
             heard_s = max(self._heard_s.get(name, self._begun_s), self._processes.started_s(name))
             if time.monotonic() - heard_s > limit_s:
                 self._miss(name, work, limit_s)
                 return
 
     def _miss(self, name: str, work: WorkerPlan, limit_s: float) -> None:
-        """A worker is silent: one at work is stuck, and is started again; one that never came is an error."""
+        """A worker is silent: one at work is stuck, and is started again; one on another host is waited for; one that
+        never came is an error."""
         if name in self._processes and name in self._ready:
             self._processes.kill(name)
             self._restart(name, f"was stuck: nothing heard for {limit_s:.0f} s")
             return
+        if work.host and self._going:
+            self._remote.lose(name)
+            self._restart(name, f"{self._remote.where(name)} is away: nothing heard for {limit_s:.0f} s")
+            return
         self._done.add(name)
-        fix = f"start `roadtally worker --name {name} --control {self._plan.control}` there" if work.host else ""
+        fix = self._remote.fix(name) if work.host else ""
         self._fail(StageError(f"stage {name}", f"nothing heard for {limit_s:.0f} s", fix))
 
     def _restart(self, name: str, why: str) -> None:
@@ -201,7 +228,8 @@ class _Supervisor:
     def _start_again(self, name: str) -> None:
         self._done.discard(name)
         self._ready.discard(name)
-        self._processes.start(name)
+        if name not in self._remote:
+            self._processes.start(name)
 
     def _rewind(self) -> None:
         """Begin the new lives of lanes whose workers hold nothing of the old ones."""
@@ -258,7 +286,7 @@ class _Supervisor:
                 self._control.send(name, word)
 
     def _merged(self) -> dict[str, float]:
-        merged: dict[str, float] = {}
+        merged = self._remote.values()
         for values in self._values.values():
             merged.update(values)
         for recovery in self._outcome.recoveries:

@@ -29,7 +29,7 @@ LAYERS = (
     ("stream.store", "stream.trajectories", "stream.claim"),
     ("stream.stages", "stream.sinks"),
     ("stream.chain", "stream.movements", "stream.summary", "stream.recovery", "stream.outcome", "stream.folder",
-     "stream.replay", "stream.render"),
+     "stream.remote", "stream.replay", "stream.render"),
     ("stream.reports", "stream.audit"),
     ("stream.evaluation",),
     ("stream.tuning",),

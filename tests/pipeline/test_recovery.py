@@ -9,12 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stream.config_file import parse
 from stream.folder import take_up
@@ -195,3 +197,62 @@ def resume(out: Path) -> Report:
     config = take_up(out, {})
     with planned(config, look(config)) as plan:
         return launch(config, plan, lambda values: None, Interrupts(), resume=True)
+
+
+class Elsewhere:
+    """The detector of a run as a worker on another host: started by a person, not by the supervisor."""
+
+    def __init__(self, control: str) -> None:
+        self._command = [sys.executable, "-m", "stream.cli", "worker", "--name", "detect", "--control", control]
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.process = subprocess.Popen(self._command, cwd=Path(__file__).resolve().parents[2])
+        return self.process
+
+    def kill_and_start(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.start()
+
+    def lose_touch(self) -> None:
+        """As if the network were away for a while."""
+        self.process.send_signal(signal.SIGSTOP)
+        threading.Timer(4.0, self.process.send_signal, [signal.SIGCONT]).start()
+
+
+@pytest.mark.parametrize(
+    ("disturb", "away_s", "reason"),
+    [
+        ("kill_and_start", 60.0, "was started again"),
+        ("lose_touch", 2.0, "is away: nothing heard for 2 s"),
+    ],
+)
+def test_results_are_those_of_an_undisturbed_run_when_a_worker_on_another_host_comes_back(
+    disturb: str, away_s: float, reason: str, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.supervisor.AWAY_S", away_s)
+    raw = configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, placement={"mode": "tcp"})
+    config, done, seen = parse(raw, "test"), False, dict[str, float]()
+    with planned(config, look(config)) as plan:
+        apart = [replace(work, host="127.0.0.1") if work.name == "detect" else work for work in plan.workers]
+        elsewhere = Elsewhere(plan.control)
+
+        def watch(values: dict[str, float]) -> None:
+            nonlocal done
+            seen.update({name: max(value, seen.get(name, 0.0)) for name, value in values.items() if "away" in name})
+            if not done and values.get(key("roadtally_frames_total", camera="road"), 0.0) >= 60:
+                done = True
+                getattr(elsewhere, disturb)()
+
+        try:
+            report = launch(config, replace(plan, workers=tuple(apart)), watch, Interrupts())
+            assert elsewhere.process.wait(20) == 0
+        finally:
+            elsewhere.process.kill()
+            elsewhere.process.wait()
+    assert report.exit_code == 0, report.outcome.error
+    (recovery,) = report.outcome.recoveries
+    assert reason in recovery.reason and "on 127.0.0.1" in recovery.reason
+    assert seen == {key("roadtally_worker_away", worker="detect"): float("away" in reason)}
+    check_alike(tmp_path, undisturbed / "out")
