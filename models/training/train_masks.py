@@ -108,10 +108,10 @@ def _moved(part: np.ndarray, box: np.ndarray, to: np.ndarray, outside: float = 0
     return cv2.warpAffine(blurred, matrix, (MASK_SIZE, MASK_SIZE), flags=flags, borderValue=outside)
 
 
-def train(network: MaskNetwork, sample: Sample, steps: int, seed: int = 0) -> None:
+def train(network: MaskNetwork, sample: Sample, steps: int, rate: float = RATE, seed: int = 0) -> None:
     """AdamW with a cosine; binary cross-entropy with soft truth, where the truth is known."""
-    optimiser = torch.optim.AdamW(network.branch.parameters(), RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
+    optimiser = torch.optim.AdamW(network.branch.parameters(), rate, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
     chooser = torch.Generator().manual_seed(seed)
     network.branch.train()
     for step in range(steps):
