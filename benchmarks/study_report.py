@@ -1,0 +1,136 @@
+"""The study as one CSV, one table in Markdown and one plot with the front."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from study_rows import Row
+from timing import markdown
+
+from stream.front import front
+from stream.tuning.plot import MARKERS, SHADES, draw_front, save
+
+BEGIN, END = "<!-- study: made by benchmarks/study.py -->", "<!-- study ends -->"
+SPEED = ("ms", "ms_min", "best_ms", "batch", "memory_mb")
+SEEN = ("AP50", "AP", "AP50 small", "AP50 medium", "AP50 large")
+COUNTED = ("error", "count error", "missed", "extra", "true", "class")
+HEAD: tuple[str, ...] = ("detector", "input", "engine", "precision", "ms", "best ms (batch)", "MB")
+HEAD += ("AP50", "AP", "small / medium / large", "clips %", "synthetic %")
+TRAINED_ON = {"road users": "", "COCO": " (COCO)", "none": " (speed only)"}
+Line = dict[str, Any]
+
+
+def write(rows: Sequence[Row], lines: Sequence[Line], out: Path) -> list[Path]:
+    """Everything that is known of the rows; a part that was not measured stays empty."""
+    out.mkdir(parents=True, exist_ok=True)
+    facts = [_facts(row, lines) for row in rows]
+    facts = [one for one in facts if any(part in one for part in ("speed", "accuracy", "clips", "synth"))]
+    return [_write_csv(facts, out / "study.csv"), _write_table(facts, lines, out / "study.md"),
+            _plot(facts, out / "study.png")]  # fmt: skip
+
+
+def _facts(row: Row, lines: Sequence[Line]) -> Line:
+    """The row, and its figures by part; of speed the least of ms_min and the median of the rest over the turns."""
+    known: Line = {"row": row}
+    for part in ("speed", "accuracy", "clips", "synth"):
+        key = row.key if part == "speed" else row.seen
+        if part != "speed" and row.weights == "none":
+            continue
+        own = [one["figures"] for one in lines if (one["part"], one["key"], one["stamp"]) == (part, key, row.stamp)]
+        if own:
+            known[part] = _folded(own) if part == "speed" else own[-1]
+    return known
+
+
+def _folded(turns: Sequence[Line]) -> Line:
+    told = [one for one in turns if "ms" in one]
+    if not told:
+        return turns[-1]
+    fold = {name: median(one[name] for one in told) for name in SPEED}
+    return fold | {"ms_min": min(one["ms_min"] for one in told), "batch": told[0]["batch"], "turns": len(told)}
+
+
+def _write_csv(facts: Sequence[Line], path: Path) -> Path:
+    labels = sorted({name for one in facts for name in one.get("accuracy", {}) if name not in SEEN})
+    head = ["detector", "weights", "input", "engine", "precision", *SPEED, *SEEN, *labels]
+    head += [f"{part} {name}" for part in ("clips", "synth") for name in COUNTED] + ["left out"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for one in facts:
+            row, speed, seen = one["row"], one.get("speed", {}), one.get("accuracy", {})
+            counted = [one.get(part, {}).get(name) for part in ("clips", "synth") for name in COUNTED]
+            cells = [row.name, row.weights, row.input, row.engine, row.precision]
+            cells += [_short(speed.get(name)) for name in SPEED] + [seen.get(name) for name in (*SEEN, *labels)]
+            writer.writerow([*cells, *counted, _left_out(one)])
+    return path
+
+
+def _write_table(facts: Sequence[Line], lines: Sequence[Line], path: Path) -> Path:
+    """Between the marks of a page, where there is one; the words around it are a person's."""
+    table = markdown(HEAD, [_cells(one) for one in facts])
+    on = f"Times taken on {lines[-1]['on']}." if lines else ""
+    made = f"{BEGIN}\n\n{on}\n\n{table}\n\n{END}"
+    page = path.read_text(encoding="utf-8") if path.exists() else f"# Study\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    path.write_text(before + made + rest.partition(END)[2], encoding="utf-8")
+    return path
+
+
+def _cells(one: Line) -> tuple[object, ...]:
+    row, speed, seen = one["row"], one.get("speed", {}), one.get("accuracy", {})
+    name = (
+        row.name if row.weights == "road users" else f"{row.name} ({'COCO' if row.weights == 'COCO' else 'speed only'})"
+    )
+    if "ms" not in speed:
+        times: tuple[object, ...] = (_left_out(one) or "–", "–", "–")
+    else:
+        times = (_short(speed["ms"]), f"{_short(speed['best_ms'])} ({speed['batch']})", round(speed["memory_mb"]))
+    sizes = " / ".join(_told(seen.get(f"AP50 {size}")) for size in ("small", "medium", "large")) if seen else "–"
+    counts = (_told(one.get(part, {}).get("error")) for part in ("clips", "synth"))
+    return (name, row.input, row.engine, row.precision, *times, _told(seen.get("AP50")), _told(seen.get("AP")), sizes,
+            *counts)  # fmt: skip
+
+
+def _left_out(one: Line) -> str:
+    return next((str(part["left out"]) for part in one.values() if isinstance(part, dict) and "left out" in part), "")
+
+
+def _told(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def _plot(facts: Iterable[Line], path: Path) -> Path:
+    """Time of a picture on one thread against AP50, and against the crossings of the clips that were miscounted."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    whole = [one for one in facts if "ms" in one.get("speed", {})]
+    seen, counted = figure.subplots(1, 2)
+    for axes, part, name, title in (
+        (seen, "accuracy", "AP50", "AP50 on held-out pictures, %"),
+        (counted, "clips", "error", "crossings miscounted on clips, % (less is better)"),
+    ):
+        sign = -1 if name == "AP50" else 1
+        told = [(one["speed"]["ms"], one[part][name], one["row"]) for one in whole if name in one.get(part, {})]
+        best = front([(ms, sign * value, row) for ms, value, row in told], itemgetter(0), itemgetter(1))
+        draw_front(axes, [(ms, sign * value, f"{row.name} {row.input}") for ms, value, row in best])
+        names = list(dict.fromkeys(row.name for _, _, row in told))
+        for k, detector in enumerate(names):
+            own = [(ms, value) for ms, value, row in told if row.name == detector]
+            axes.scatter(*zip(*own, strict=True), color=SHADES[k % len(SHADES)], marker=MARKERS[k % len(MARKERS)],
+                         label=detector, zorder=2)  # fmt: skip
+        axes.set_ylabel(title)
+        axes.set_xlabel("ms a picture, one thread")
+    seen.set_title("speed and accuracy of the detectors that have weights")
+    save(figure, counted, path)
+    return save(figure, seen, path)

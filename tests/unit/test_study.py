@@ -1,0 +1,89 @@
+"""The study of the detectors: what is measured once is not measured again, and what is missing is told as missing."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts import each other by name."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def rows(folder: Path) -> list[object]:
+    from study_rows import Row
+
+    fast = folder / "fast.onnx"
+    fast.write_bytes(b"weights")
+    return [
+        Row("fast", 320, "openvino", "auto", str(fast), "COCO"),
+        Row("slow", 640, "openvino", "auto", str(fast), "road users"),
+        Row("timed", 416, "openvino", "auto", "family:nowhere.pth", "none"),
+    ]
+
+
+def speed(ms: float) -> dict[str, float]:
+    return {"ms": ms, "ms_min": ms - 1, "best_ms": ms / 2, "batch": 4, "memory_mb": 50.0}
+
+
+def test_rows_are_measured_anew_only_when_their_weights_change(tmp_path: Path) -> None:
+    from study import Store
+
+    (fast, *_) = rows(tmp_path)
+    store = Store(tmp_path / "rows.jsonl")
+    store.add("speed", fast.key, fast.stamp, speed(5.0))  # type: ignore[attr-defined]
+    again = Store(tmp_path / "rows.jsonl")
+    assert again.has("speed", fast.key, fast.stamp)  # type: ignore[attr-defined]
+    (tmp_path / "fast.onnx").write_bytes(b"others")
+    assert not again.has("speed", fast.key, fast.stamp)  # type: ignore[attr-defined]
+    again.forget("speed", {fast.key})  # type: ignore[attr-defined]
+    assert Store(tmp_path / "rows.jsonl").lines == []
+
+
+def test_tables_tell_what_is_known_and_what_is_missing_when_they_are_written(tmp_path: Path) -> None:
+    import study_report
+    from study import Store
+
+    fast, slow, timed = rows(tmp_path)
+    store = Store(tmp_path / "rows.jsonl")
+    for turn, ms in enumerate((5.0, 7.0, 6.0)):
+        store.add("speed", fast.key, fast.stamp, speed(ms), turn)  # type: ignore[attr-defined]
+    store.add("speed", slow.key, slow.stamp, speed(20.0))  # type: ignore[attr-defined]
+    store.add("speed", timed.key, timed.stamp, {"left out": "no memory"})  # type: ignore[attr-defined]
+    for row, value in ((fast, 30.0), (slow, 50.0)):
+        store.add("accuracy", row.seen, row.stamp, {"AP50": value, "AP": value / 2, "AP50 small": None})  # type: ignore[attr-defined]
+    page = tmp_path / "study.md"
+    page.write_text(f"# Words\n\n{study_report.BEGIN}\nold\n{study_report.END}\n\nMore words.\n")
+    study_report.write([fast, slow, timed], store.lines, tmp_path)  # type: ignore[list-item]
+    text = page.read_text()
+    assert text.startswith("# Words") and text.endswith("More words.\n") and "\nold\n" not in text
+    assert "| fast (COCO) | 320 | openvino | auto | 6.00 | 3.0 (4) | 50 | 30.0 |" in text
+    assert "| timed (speed only) | 416 | openvino | auto | no memory |" in text
+    with (tmp_path / "study.csv").open(newline="") as file:
+        told = {row["detector"]: row for row in csv.DictReader(file)}
+    assert told["fast"]["ms_min"] == "4.0" and told["slow"]["AP50"] == "50.0"
+    assert told["timed"]["left out"] == "no memory"
+    assert (tmp_path / "study.png").stat().st_size > 1000
+
+
+def test_every_family_is_in_the_study_when_rows_are_listed(tmp_path: Path) -> None:
+    from study_rows import all_rows
+
+    from models.published.catalogue import FAMILIES
+    from models.registry import MODELS
+
+    found = all_rows(tmp_path, ["mine=mine.safetensors"], quick=False)
+    names = {row.name.partition(",")[0] for row in found}
+    assert set(FAMILIES) <= names and "mine" in names and {"roadtally-nano", "roadtally-small"} <= names & set(MODELS)
+    assert len({row.key for row in found}) == len(found)
+    quick = all_rows(tmp_path, [], quick=True)
+    assert len({row.name for row in quick}) == len(quick) < len(found)
+    assert "study_rows" in sys.modules
