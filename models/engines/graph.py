@@ -13,7 +13,8 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from models.arch import Arch
-from models.engines.layers import Layers, Node, double, f32, join, pictures_input, rows
+from models.engines.layers import Layers, Node, double, join, pictures_input, rows
+from models.engines.stem import FOCUS_PAD, focus_as_one, on_pairs
 
 
 def build(arch: Arch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
@@ -21,9 +22,9 @@ def build(arch: Arch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
 
     H and W stay open; reshape the model before compiling it. tensors: the state dict of models.yolox.YOLOX.
     """
-    pictures, x = pictures_input()
+    pictures, _ = pictures_input()
     net = _Net(arch, tensors)
-    output = net.head(net.pyramid(*net.backbone(x)))
+    output = net.head(net.pyramid(*net.backbone(pictures.output(0))))
     return ov.Model([ops.result(output)], [pictures], "yolox")
 
 
@@ -35,9 +36,9 @@ class _Net:
         self._layers = Layers(tensors, arch.activation)
         self._act, self._repeats = self._layers.active, max(round(arch.depth * 3), 1)
 
-    def backbone(self, x: Node) -> tuple[Node, Node, Node]:
+    def backbone(self, pictures: Node) -> tuple[Node, Node, Node]:
         name = "backbone.backbone"
-        x = self._focus(f"{name}.stem.conv", x) if self._arch.stem == "focus" else self._act(f"{name}.stem", x, 2)
+        x = self._stem(f"{name}.stem", pictures)
         c2 = self._stage(f"{name}.dark2.1", self._conv(f"{name}.dark2.0", x, 2), self._repeats, True)
         c3 = self._stage(f"{name}.dark3.1", self._conv(f"{name}.dark3.0", c2, 2), 3 * self._repeats, True)
         c4 = self._stage(f"{name}.dark4.1", self._conv(f"{name}.dark4.0", c3, 2), 3 * self._repeats, True)
@@ -82,13 +83,14 @@ class _Net:
         pools = [ops.max_pool(x, [1, 1], [1, 1], [k // 2] * 2, [k // 2] * 2, [k, k]).output(0) for k in (5, 9, 13)]
         return self._act(f"{name}.conv2", join(x, *pools))
 
-    def _focus(self, name: str, x: Node) -> Node:
-        """Focus and its 3x3 convolution as one 6x6 convolution of stride 2, which sees the same pixels."""
-        weight = self._tensors[f"{name}.conv.weight"]  # (out, 4 blocks x 3, 3, 3), block = column parity, row parity
-        blocks = weight.reshape(len(weight), 2, 2, 3, 3, 3)  # out, column parity, row parity, colour, y, x
-        whole = blocks.transpose(0, 3, 4, 2, 5, 1).reshape(len(weight), 3, 6, 6)
-        y = ops.convolution(x, f32(whole), [2, 2], [2, 2], [2, 2], [1, 1])
-        return self._layers.activated(self._layers.biased(f"{name}.conv", y.output(0)))
+    def _stem(self, name: str, pictures: Node) -> Node:
+        name += ".conv.conv" if self._arch.stem == "focus" else ".conv"
+        weight = self._tensors[f"{name}.weight"]
+        if self._arch.stem == "focus":
+            x = on_pairs(pictures, focus_as_one(weight), FOCUS_PAD)
+        else:
+            x = on_pairs(pictures, weight, weight.shape[2] // 2)
+        return self._layers.activated(self._layers.biased(name, x))
 
     def _conv(self, name: str, x: Node, stride: int = 1) -> Node:
         return (self._layers.separable if self._arch.depthwise else self._act)(name, x, stride)

@@ -16,6 +16,7 @@ import openvino as ov
 
 from models.contract import DetectorSpec
 from models.engines.second_stage import SecondStage
+from models.engines.stem import without_focus
 from models.families import family_name, family_of
 from models.postprocess import PostProcess
 from models.weights import Weights
@@ -201,6 +202,8 @@ def _with_picture_input(model: ov.Model) -> Graph:
     if shape.rank.get_length() != 4 or model.output(0).partial_shape.rank.get_length() != 3:
         raise RuntimeError("expected one (B, 3, H, W) input and one (B, A, outputs of a cell) output")
     nanodet = model.output(0).partial_shape[2] == NANODET_OUTPUTS
+    if not nanodet and (direct := without_focus(model)) is not None:
+        return Graph(direct, "yolox")
     steps = ov.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
