@@ -44,8 +44,8 @@ FAMILIES: dict[str, Family] = {
         "roadtally-retinanet-1",
         RetinaNetArch,
         "models.retinanet:RetinaNet",
-        "models.engines.graph_anchors:build",
-        "models.training.loss_anchors:retinanet_loss",
+        "models.engines.graph_retinanet:build",
+        "models.training.loss_retinanet:retinanet_loss",
     ),
     "faster-rcnn": Family(
         "roadtally-faster-rcnn-1",

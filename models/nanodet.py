@@ -181,6 +181,11 @@ class NanoDet(Network):
 def decode(raw: Tensor, cells: Tensor, strides: Tensor) -> Tensor:
     """Boxes xyxy (..., A, 4) px from raw (..., A, classes + 32): the mean of each side's distribution, in strides from
     the corner of the cell."""
-    sides = raw[..., -4 * BINS :].reshape(*raw.shape[:-1], 4, BINS).softmax(-1)
-    reach = (sides * torch.arange(BINS, device=raw.device)).sum(-1)  # left, top, right, bottom
+    reach = reaches(raw[..., -4 * BINS :])
     return torch.cat((cells - reach[..., :2], cells + reach[..., 2:]), -1) * strides
+
+
+def reaches(sides: Tensor) -> Tensor:
+    """Logits of distributions (..., 32) -> left, top, right and bottom in strides (..., 4)."""
+    parts = sides.reshape(*sides.shape[:-1], 4, BINS).softmax(-1)
+    return (parts * torch.arange(BINS, device=sides.device)).sum(-1)

@@ -27,6 +27,10 @@ class Network(nn.Module):
         """Begin with what a network of another family has learnt, where that can be taken over."""
         raise NotImplementedError
 
+    def adopted(self) -> list[nn.Module]:
+        """The parts that `adopt` fills, which may stay as they are while the rest learns."""
+        return []
+
 
 class Deployed(nn.Module):
     """The network as the engines run it: u8 (B, H, W, 3) BGR in, f32 (B, A, outputs) out, with probabilities; the boxes

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-BEST = 256  # anchors of a level that reach the suppression
+STRIDES = (8, 16, 32, 64)
+LARGEST = float(np.log(1000 / 16))  # no side grows by more than exp of this in the second stage, as in torchvision
+BEST = 256  # cells of a level that reach the suppression
 OVERLAP = 0.7  # IoU from which a proposal repeats a better one
-LEAST = 0.02  # score of a proposal
+LEAST = 0.05  # score of a proposal
 LEVELS = 3  # of strides 8, 16 and 32, that proposals are looked up in
 LEAST_SIDE = 1e-3  # px, of a proposal inside the picture
 SIDE = 7  # cells of a looked-up proposal

@@ -13,38 +13,36 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from models.anchors import LARGEST, SHAPES, STRIDES
 from models.arch import FasterRcnnArch
-from models.engines.graph_anchors import anchor_rows, below, split
-from models.engines.graph_nanodet import pyramid
-from models.engines.layers import Layers, Node, f32, pictures_input
-from models.proposals import BEST, LEAST, LEVELS, OVERLAP, SIDE
+from models.engines.graph_nanodet import BINS, pyramid, towers
+from models.engines.layers import Node, below, f32, pictures_input, split
+from models.proposals import BEST, LARGEST, LEAST, LEVELS, OVERLAP, SIDE, STRIDES
 
 APART = 1e4  # px between the levels in the suppression, which is done within each
 WEIGHTS = np.array([10, 10, 5, 5], np.float32)  # of the second stage's deltas, as in torchvision
 
 
 def build(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
-    """u8 (1, H, W, 3) BGR -> proposals xyxy f32 (N, 4), best first, and the levels that they may be looked up in.
+    """u8 (1, H, W, 3) BGR -> proposals xyxy f32 (N, 4), best first; their probabilities f32 (N, classes); and the
+    levels that they may be looked up in.
 
     H and W stay open; reshape the model before compiling it. tensors: the state dict of models.faster_rcnn.FasterRcnn.
     """
     pictures, x = pictures_input()
     levels = pyramid(arch, below("rcnn.backbone.", tensors), x)
-    layers, best = Layers(tensors, arch.activation), max(BEST, arch.proposals)
-    size = ops.convert(ops.gather(ops.shape_of(x), np.array([3, 2, 3, 2]), np.array(0)), "f32")  # W, H, W, H
+    size = ops.convert(ops.gather(ops.shape_of(x), np.array([3, 2, 3, 2]), np.array(0)), "f32").output(0)  # W, H, W, H
     found = []
-    for k, (level, stride) in enumerate(zip(levels, STRIDES, strict=True)):
-        rows = anchor_rows(layers, f"rcnn.rpn.head.towers.{k}", level, 1)
-        score, deltas = split(rows, 2, 1, 4)
-        xyxy = ops.minimum(ops.maximum(_corrected(level, stride, deltas), f32(np.zeros(1))), size).output(0)
-        found.append(_best(ops.sigmoid(score).output(0), xyxy, best, k * APART))
-    scores, apart = (ops.concat([one[part] for one in found], 1).output(0) for part in (0, 1))
+    for k, cells in enumerate(towers(arch, tensors, levels, "rcnn.rpn.head.towers")):
+        kinds, sides = split(cells, 1, arch.classes, 4 * BINS)
+        kinds = ops.transpose(ops.reshape(kinds, np.array([arch.classes, -1]), False), np.array([1, 0])).output(0)
+        best = _best(kinds, _boxes(sides, STRIDES[k], size), max(BEST, arch.proposals))
+        found.append((*best, ops.add(best[2], f32(np.full(1, k * APART))).output(0)))
+    score, sure, xyxy, apart = (ops.concat(list(parts), 0).output(0) for parts in zip(*found, strict=True))
     limits = (np.array(arch.proposals, np.int64), np.array(OVERLAP, np.float32), np.array(LEAST, np.float32))
-    kept = ops.non_max_suppression(apart, ops.unsqueeze(scores, np.array([0])), *limits).output(0)
-    rows = ops.gather(kept, np.array([2]), np.array(1))
-    xyxy = ops.gather(ops.concat([one[2] for one in found], 1), ops.squeeze(rows, np.array([1])), np.array(1))
-    outputs = [ops.squeeze(xyxy, np.array([0])), *levels[:LEVELS]]
+    one = np.array([0])
+    kept = ops.non_max_suppression(ops.unsqueeze(apart, one), ops.unsqueeze(score, np.array([0, 1])), *limits).output(0)
+    rows = ops.gather(kept, np.array(2), np.array(1))
+    outputs = [ops.gather(xyxy, rows, np.array(0)), ops.gather(sure, rows, np.array(0)), *levels[:LEVELS]]
     return ov.Model([ops.result(output) for output in outputs], [pictures], "proposals")
 
 
@@ -72,24 +70,25 @@ def build_second(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.
     return ov.Model([ops.result(ops.concat([kinds, xyxy], 1))], [*levels, *found], "judgement")
 
 
-def _best(score: Node, xyxy: Node, count: int, offset: float) -> tuple[Node, Node, Node]:
-    """The `count` best of a level: scores (1, N), boxes shifted apart (1, N, 4), boxes (1, N, 4)."""
-    score = ops.squeeze(score, np.array([2])).output(0)
-    length = ops.gather(ops.shape_of(score), np.array(1), np.array(0))
-    best = ops.topk(score, ops.minimum(length, np.array(count, np.int64)), 1, "max", "value")
-    kept = ops.gather(xyxy, ops.squeeze(best.output(1), np.array([0])), np.array(1)).output(0)
-    return best.output(0), ops.add(kept, f32(np.full(1, offset))).output(0), kept
+def _best(kinds: Node, xyxy: Node, count: int) -> tuple[Node, Node, Node]:
+    """The `count` best cells of a level: scores (N,), probabilities (N, classes), boxes (N, 4)."""
+    score = ops.reduce_max(kinds, np.array([1]))
+    length = ops.gather(ops.shape_of(score), np.array(0), np.array(0))
+    best = ops.topk(score, ops.minimum(length, np.array(count, np.int64)), 0, "max", "value")
+    rows = best.output(1)
+    return best.output(0), *(ops.gather(part, rows, np.array(0)).output(0) for part in (kinds, xyxy))
 
 
-def _corrected(level: Node, stride: int, deltas: Node) -> Node:
-    """models.anchors of a level (1, C, h, w), moved by deltas (1, A, 4) -> xyxy (1, A, 4). All but the moving is
-    constant once the size of the input is known."""
-    across, down = (_places(level, axis, stride) for axis in (3, 2))
-    across = ops.multiply(ops.reshape(across, np.array([1, -1, 1, 1]), False), f32(np.array([1, 0, 1, 0])))
-    down = ops.multiply(ops.reshape(down, np.array([-1, 1, 1, 1]), False), f32(np.array([0, 1, 0, 1])))
-    half = np.array([(-w, -h, w, h) for w, h in SHAPES]) * stride / 2
-    anchors = ops.add(ops.add(across, down), f32(half[None, None]))  # (h, w, shapes, 4)
-    return _moved(ops.reshape(anchors, np.array([1, -1, 4]), False).output(0), deltas)
+def _boxes(sides: Node, stride: int, size: Node) -> Node:
+    """Sides as distributions (1, 32, h, w) -> xyxy (h x w, 4) inside the picture."""
+    parts = ops.softmax(ops.reshape(sides, np.array([4, BINS, -1]), False), 1)
+    reach = ops.reduce_sum(ops.multiply(parts, f32(np.arange(BINS).reshape(1, -1, 1))), np.array([1]))  # (4, h x w)
+    outward = ops.multiply(ops.transpose(reach, np.array([1, 0])), f32(np.array([[-1, -1, 1, 1]]) * stride))
+    across, down = (_places(sides, axis, stride) for axis in (3, 2))
+    across = ops.multiply(ops.reshape(across, np.array([1, -1, 1]), False), f32(np.array([1, 0, 1, 0])))
+    down = ops.multiply(ops.reshape(down, np.array([-1, 1, 1]), False), f32(np.array([0, 1, 0, 1])))
+    corner = ops.reshape(ops.add(across, down), np.array([-1, 4]), False)
+    return ops.minimum(ops.maximum(ops.add(corner, outward), f32(np.zeros(1))), size).output(0)
 
 
 def _places(level: Node, axis: int, stride: int) -> Node:

@@ -12,7 +12,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from models.arch import NanoDetArch
-from models.engines.layers import Layers, Node, double, f32, join, pictures_input, rows
+from models.engines.layers import Layers, Node, double, f32, join, pictures_input, rows, split
 
 MEAN = (103.53, 116.28, 123.675)  # as in models/nanodet.py, which needs torch
 BINS, UNITS, LEVELS = 8, (4, 8, 4), 4
@@ -24,16 +24,21 @@ def build(arch: NanoDetArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
     H and W stay open; reshape the model before compiling it. tensors: the state dict of models.nanodet.NanoDet.
     """
     pictures, x = pictures_input()
-    net = _Net(Layers(tensors, arch.activation), arch.classes)
-    levels = pyramid(arch, tensors, x)
-    output = rows([net.tower(f"head.{k}", level) for k, level in enumerate(levels)], arch.classes + 4 * BINS)
-    return ov.Model([ops.result(output)], [pictures], "nanodet")
+    found = towers(arch, tensors, pyramid(arch, tensors, x), "head")
+    return ov.Model([ops.result(rows(found, arch.classes + 4 * BINS))], [pictures], "nanodet")
 
 
 def pyramid(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> list[Node]:
     """The maps of strides 8, 16, 32 and 64, of f32 (1, 3, H, W). tensors: as models.features.Features names them."""
     net = _Net(Layers(tensors, arch.activation), arch.classes)
     return net.pyramid(*net.backbone(ops.subtract(x, f32(np.reshape(MEAN, (1, 3, 1, 1)))).output(0)))
+
+
+def towers(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], levels: list[Node], head: str) -> list[Node]:
+    """The head over each level: f32 (1, classes + 32, h, w), classes as probabilities. head: what its tensors' names
+    begin with."""
+    net = _Net(Layers(tensors, arch.activation), arch.classes)
+    return [net.tower(f"{head}.{k}", level) for k, level in enumerate(levels)]
 
 
 def finest_map(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> Node:
@@ -71,7 +76,7 @@ class _Net:
     def tower(self, name: str, x: Node) -> Node:
         for k in range(2):
             x = self._layers.separable(f"{name}.convs.{k}", x)
-        kinds, sides = _split(self._layers.linear(f"{name}.pred", x), self._classes, 4 * BINS)
+        kinds, sides = split(self._layers.linear(f"{name}.pred", x), 1, self._classes, 4 * BINS)
         return join(ops.sigmoid(kinds).output(0), sides)
 
     def _shrink(self, name: str, x: Node) -> Node:
@@ -82,7 +87,7 @@ class _Net:
 
     def _shuffle_unit(self, name: str, x: Node) -> Node:
         layer, half = self._layers, x.partial_shape[1].get_length() // 2
-        around, through = _split(x, half, half)
+        around, through = split(x, 1, half, half)
         through = layer.linear(f"{name}.depth", layer.active(f"{name}.first", through))
         return _interleave(around, layer.active(f"{name}.last", through))
 
@@ -101,11 +106,6 @@ def _interleave(a: Node, b: Node) -> Node:
     the joined channels says the same and took 11 % more time for the whole network."""
     pairs = ops.concat([ops.unsqueeze(part, np.array([2])) for part in (a, b)], 2)  # (1, c, 2, h, w)
     return ops.reshape(pairs, ops.multiply(ops.shape_of(a), np.array([1, 2, 1, 1])), False).output(0)
-
-
-def _split(x: Node, first: int, second: int) -> tuple[Node, Node]:
-    parts = ops.variadic_split(x, 1, np.array([first, second]))
-    return parts.output(0), parts.output(1)
 
 
 def _double(x: Node) -> Node:

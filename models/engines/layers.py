@@ -76,3 +76,14 @@ def double(x: Node, mode: str, coordinates: str) -> Node:
     """Twice the height and width. mode, coordinates: see OpenVINO's Interpolate."""
     how = {"coordinate_transformation_mode": coordinates, "nearest_mode": "floor", "axes": np.array([2, 3])}
     return ops.interpolate(x, np.full(2, 2.0, np.float32), mode, "scales", **how).output(0)
+
+
+def split(x: Node, axis: int, *lengths: int) -> list[Node]:
+    """Parts of these lengths, one behind the other."""
+    parts = ops.variadic_split(x, axis, np.array(lengths))
+    return [parts.output(k) for k in range(len(lengths))]
+
+
+def below(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of a part of a network, by their names inside it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

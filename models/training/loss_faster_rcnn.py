@@ -1,4 +1,4 @@
-"""The loss of Faster R-CNN under partial truth: that of the anchors, and that of the proposals.
+"""The loss of Faster R-CNN under partial truth: that of the cells, as in NanoDet-Plus, and that of the proposals.
 
 A proposal that overlaps no true box but an ignored one pulls in no direction; one that a true box owns counts as much
 as the box is trusted.
@@ -14,8 +14,7 @@ from torchvision.models.detection._utils import BoxCoder
 from models.training.assignment import pair_iou
 from models.training.labels import IGNORE, Boxes
 from models.training.loss import Loss, known_cells
-from models.training.loss_anchors import proposal_loss
-from models.training.loss_nanodet import paired_giou
+from models.training.loss_nanodet import nanodet_loss, paired_giou
 
 OWNED = 0.5  # IoU from which a proposal is of the box that it overlaps
 BOX_WEIGHT = 1.0
@@ -23,13 +22,13 @@ CODER = BoxCoder((10.0, 10.0, 5.0, 5.0))  # as torchvision's RoIHeads
 
 
 def faster_rcnn_loss(rows: Tensor, judged: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -> Loss:
-    """rows f32 (B, A, 1 + 4) of the anchors and judged f32 (R, 1 + 4 + (1 + C) x 5) of the proposals, see
+    """rows f32 (B, A, C + 32) of the cells and judged f32 (R, 1 + 4 + (1 + C) x 5) of the proposals, see
     models.faster_rcnn.FasterRcnn.learn.
 
     Class: cross entropy with the background, mean over the known proposals by weight. Box: GIoU of the corrected
     proposals that a true box owns.
     """
-    first = proposal_loss(rows, truth, input_hw)
+    first = nanodet_loss(rows, truth, input_hw)
     classes = (judged.shape[1] - 5) // 5
     place, xyxy = judged[:, 0].long(), judged[:, 1:5]
     kinds, deltas = judged[:, 5 : 5 + classes], judged[:, 5 + classes :].reshape(-1, classes, 4)

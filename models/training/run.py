@@ -37,7 +37,7 @@ class Run:
 
 
 def begin(network: Network, device: str, frozen: bool = False) -> Run:
-    """A run at step 0. frozen: the features stay as they are. Raises ConfigError where the network has none apart."""
+    """A run at step 0. frozen: what it has from another network stays. Raises ConfigError where that is nothing."""
     averaged = new_network(network.arch)
     averaged.load_state_dict(network.state_dict())
     return _on_device(device, network, averaged, frozen)
@@ -127,9 +127,9 @@ def _arch_of(stored: dict[str, Any]) -> AnyArch:
 def _on_device(device: str, network: Network, averaged: Network, frozen: bool) -> Run:
     network.to(memory_format=torch.channels_last).to(device).train()
     averaged.to(device).eval().requires_grad_(False)
-    if frozen:
-        features = getattr(network, "features", None)
-        if features is None:
-            raise ConfigError("frozen", f"a {family_name(network.arch)} has no features apart from its head")
-        features.requires_grad_(False)
+    if frozen and not network.adopted():
+        what = f"a {family_name(network.arch)} has no part that comes from another network"
+        raise ConfigError("frozen", what, "train all of it")
+    for part in network.adopted() if frozen else ():
+        part.requires_grad_(False)
     return Run(network, averaged, ScaledAdam(p for p in network.parameters() if p.requires_grad))

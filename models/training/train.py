@@ -48,7 +48,7 @@ class TrainSettings:
     shares: tuple[float, ...] = ()  # of the draws, for each set after the first; none: as their sizes say
     activation: str = ""  # of the network, where another than that of `start`: silu or hswish
     family: str = ""  # of the network, where another than that of `start`: its new head goes on its trained features
-    frozen: bool = False  # the features stay as they are, only the head learns
+    frozen: bool = False  # what comes from another network stays as it is, only the new head learns
     steps: int = 6000
     minutes: float = float("inf")
     batch: int = 16  # pictures of 256x416; larger inputs come in smaller batches
@@ -156,7 +156,8 @@ def _step(run: Run, batch: Batch, settings: TrainSettings) -> Loss:
             what = f"the loss is {loss.total.item()} at step {run.step}"
             raise ModelError("training", what, "resume from the last check-point with a lower learning rate")
         pulls = torch.autograd.grad(loss.total, leaves)
-    torch.autograd.backward(outputs, [pull.to(output.dtype) for pull, output in zip(pulls, outputs, strict=True)])
+    pulled = [(out, pull.to(out.dtype)) for out, pull in zip(outputs, pulls, strict=True) if out.requires_grad]
+    torch.autograd.backward([out for out, _ in pulled], [pull for _, pull in pulled])
     with _one_thread(), torch.no_grad():
         run.optimiser.step(settings.learning_rate * warm * cosine, LARGEST_GRADIENT)
         keep = min(settings.average, (1 + run.step) / (10 + run.step))

@@ -11,14 +11,15 @@ import pytest
 import torch
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 
-from models.anchor_head import AnchorHead
 from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
 from models.families import family_name, family_of, new_network
 from models.network import Deployed, Network
 from models.postprocess import PostProcess, suppress
+from models.proposal_head import ProposalHead
 from models.registry import open_detector
+from models.retinanet import AnchorHead
 from models.weights import write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
@@ -65,7 +66,7 @@ def lively(network: Network) -> Network:
         if isinstance(module, FastRCNNPredictor):
             module.cls_score.weight.data *= 4
             module.cls_score.bias.data *= -1  # no longer sure of the background
-    for head in (module for module in network.modules() if isinstance(module, AnchorHead)):
+    for head in (module for module in network.modules() if isinstance(module, AnchorHead | ProposalHead)):
         for name, weight in head.named_parameters():
             weight.data /= 4000 if name.endswith("pred.weight") else 1  # boxes stay near their anchors
     next(network.parameters()).data /= 128

@@ -1,20 +1,19 @@
-"""The loss of a head over anchors under partial truth: RetinaNet's, and that of the first stage of Faster R-CNN.
+"""The loss of RetinaNet under partial truth.
 
-Where both were published with fixed overlaps to decide which anchor answers for which box, here the cheapest anchors do
+Where it was published with fixed overlaps to decide which anchor answers for which box, here the cheapest anchors do
 (models.training.assignment), and the score of an anchor learns the IoU of its box, as in NanoDet-Plus: on objects of a
 few cells fixed overlaps find no anchor.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 
 from models.anchors import SHAPES, STRIDES, anchors
 from models.network import cell_grid
-from models.training.labels import IGNORE, Boxes
+from models.training.labels import Boxes
 from models.training.loss import Loss
 from models.training.loss_nanodet import BOX_WEIGHT, quality_loss
 
@@ -31,9 +30,3 @@ def retinanet_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -
     parts = {"kind": found.kind, "box": found.box}
     total = found.kind + BOX_WEIGHT * found.box
     return Loss(total, {name: float(part.detach()) for name, part in parts.items()}, len(found.cell))
-
-
-def proposal_loss(raw: Tensor, truth: list[Boxes], input_hw: tuple[int, int]) -> Loss:
-    """The same where the anchors know one kind only, a road user: raw f32 (B, A, 1 + 4)."""
-    users = [Boxes(t.xyxy, np.where(t.label == IGNORE, IGNORE, 0).astype(np.int16), t.weight) for t in truth]
-    return retinanet_loss(raw, users, input_hw)
