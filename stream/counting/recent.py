@@ -12,7 +12,7 @@ from stream.counting.sides import Crossed
 from stream.doubles import are_doubles, are_parts
 
 RECENT_S = 5.0  # crossings are compared with those of so long ago
-STRAIGHT_S = 1.0  # nobody's way is known for longer than this from the speed on the line
+APART_S = 1.0  # the boxes of one road user pass a line within this; nor is a way known for longer from the speed there
 YOUNG_S = 1.0  # a track that lies in another may be a part of that vehicle unless it was followed for longer than this
 LINE, SIGN, TRACK_ID, PTS_S, LABEL, KNOWN_S = range(6)
 VELOCITY, BOX = slice(6, 8), slice(8, 12)
@@ -27,8 +27,8 @@ class Recent:
 
     def admit(self, courses: Courses, certain: Sequence[Crossed], now_s: np.ndarray) -> list[Passing]:
         """Those of the crossings, in order, that are of a road user not counted yet. now_s f64 (N,): when they became
-        certain. Two crossings of one line in one direction are one road user when their boxes are doubles at the line,
-        each moved along to the moment of the other, or where both tracks are now."""
+        certain. Two crossings of one line in one direction, soon after each other, are one road user when their boxes
+        are doubles at the line, each moved along to the moment of the other, or where both tracks are now."""
         n, every = len(self.passings), [*self.passings, *(one.passing for one in certain)]
         p = np.array([(q.line, q.sign, q.track_id, q.pts_s, q.label, q.known_s, *q.velocity, *q.box) for q in every]).T
         doubles = self._doubles(courses, np.array([one.frame for one in certain]), p, now_s)
@@ -51,13 +51,13 @@ class Recent:
         ahead, back = (np.tile(wait_s * one[VELOCITY], (2, 1)) for one in (mine, other))
         same = self._one_user(mine, mine[BOX] + ahead, other, other[BOX])
         same |= self._one_user(other, other[BOX] - back, mine, mine[BOX])
-        same &= np.abs(wait_s) <= STRAIGHT_S
         rows, other_rows = (courses.at(one[TRACK_ID].astype(np.int64), frame[k]) for one in (mine, other))
         now, other_now = courses.boxes(rows), courses.boxes(other_rows)
         for one in (mine, other):
             one[KNOWN_S] += now_s[k] - one[PTS_S]
         doubles = self._one_user(mine, now, other, other_now) | self._one_user(other, other_now, mine, now)
         same |= doubles & (rows >= 0) & (other_rows >= 0)
+        same &= np.abs(wait_s) <= APART_S
         found: list[list[int]] = [[] for _ in range(n)]
         for of_one, earlier in zip(k[same].tolist(), j[same].tolist(), strict=True):
             found[of_one].append(earlier)

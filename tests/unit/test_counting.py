@@ -199,6 +199,15 @@ def test_counts_two_when_a_car_passes_within_the_box_of_a_bus() -> None:
     assert len(found) == 2
 
 
+def test_counts_two_when_one_vehicle_stops_behind_another_that_stands_past_the_line() -> None:
+    """A regression: seen from low down, the second hid the first just when it was counted, and was taken for it."""
+    paths = {
+        1: [*down(300, 100, 226, 5), *[(300.0, 226.0)] * 60],
+        2: [*down(300, -100, 216, 4), *[(300.0, 216.0)] * 20],
+    }
+    assert len(count(paths)) == 2
+
+
 def test_counts_once_when_a_rider_is_tracked_beside_the_machine() -> None:
     labels = {1: "motorcycle", 2: "person"}
     assert [c.label for c in count({1: down(300, 100, 300, 5), 2: down(302, 85, 285, 5)}, labels=labels)] == [
