@@ -38,6 +38,7 @@ from stream.transport.edge import LOOK_MS, CreditInlet, CreditOutlet, Inlet, Out
 from stream.transport.ring import Ring, SlotPool, local_slots
 
 BEAT_S = 0.25
+GLANCE_S = 0.01  # how often a worker that is busy looks whether the supervisor has said something
 SILENCE_S = 15.0  # without a word from the supervisor a worker leaves
 ASSIGN_S = 60.0
 LINGER_MS = 2000  # for last words, while there is somebody to hear them
@@ -62,7 +63,7 @@ class Worker:
         self._work, self._control, self._has_parent = work, control, has_parent
         self._metrics = Metrics()
         self._draining = self._aborted = False
-        self._heard_s = self._beat_s = time.monotonic()
+        self._heard_s = self._beat_s = self._looked_s = time.monotonic()
         rings = {camera.name: Ring.attach(ring) for camera, ring in zip(work.cameras, work.rings, strict=False)}
         for ring in rings.values():
             resources.callback(ring.close)
@@ -108,10 +109,13 @@ class Worker:
     def run(self) -> None:
         """Until every camera's stream has ended, or until told to leave at once."""
         self._metrics.set("roadtally_open_cpu_seconds", time.process_time(), worker=self._work.name)
+        idle = True
         while self._chain.open_cameras and not self._aborted:
-            self._look()
+            if idle or time.monotonic() - self._looked_s > GLANCE_S:
+                self._look()
             wait_s = self._chain.wait_s
             message = self._intake.take(LOOK_MS / 1000 if wait_s is None else wait_s)
+            idle = message is None
             if message is not None:
                 self._pass_on(self._chain.push(message))
             if wait_s is None or (message is not None and self._intake.has_more()):
@@ -153,7 +157,7 @@ class Worker:
                 self._intake.rewind(word)
                 if self._draining:
                     self._intake.stop()
-        now_s = time.monotonic()
+        now_s = self._looked_s = time.monotonic()
         if now_s - self._beat_s > BEAT_S:
             self._beat_s = now_s
             self._control.send(Beat(self.values()))
