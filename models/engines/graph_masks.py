@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from models.engines.graph_nanodet import finest_map
+from models.engines.graph_nanodet import pyramid
 from models.engines.layers import Layers, Node, convolve, f32, pictures_input
 from models.mask_weights import MaskWeights
 
@@ -20,7 +20,8 @@ def build_trunk(weights: MaskWeights) -> ov.Model:
     """u8 (1, H, W, 3) BGR -> f32 (1, width, H/8, W/8). H and W stay open; reshape the model before compiling it."""
     pictures, x = pictures_input()
     tensors = {name.removeprefix("features."): value for name, value in weights.tensors.items()}
-    reduced = convolve(finest_map(weights.arch.trunk, tensors, x), tensors["branch.reduce.weight"], 1)
+    finest = pyramid(weights.arch.trunk, tensors, x)[0]  # what else the pyramid makes is not computed
+    reduced = convolve(finest, tensors["branch.reduce.weight"], 1)
     return ov.Model([ops.result(reduced)], [pictures], "mask trunk")
 
 

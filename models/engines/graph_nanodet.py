@@ -41,11 +41,6 @@ def towers(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], levels: list[No
     return [net.tower(f"{head}.{k}", level) for k, level in enumerate(levels)]
 
 
-def finest_map(arch: NanoDetArch, tensors: Mapping[str, np.ndarray], x: Node) -> Node:
-    """The map of stride 8 of the pyramid, of f32 (1, 3, H, W). What else the pyramid makes is not computed."""
-    return pyramid(arch, tensors, x)[0]
-
-
 class _Net:
     """The blocks of the network, see models/nanodet.py; each takes the prefix of its tensors' names."""
 
