@@ -1,8 +1,8 @@
 """The first stage of Faster R-CNN on the embedded features: what may be a road user, and where.
 
-It is the head of NanoDet-Plus as it was trained, of which only the best class and the box are used. A two-stage network
-whose first stage tells how sure it is finds more than one with the usual binary first stage (Zhou et al., 2021:
-Probabilistic two-stage detection), and here it costs no training.
+It is the head of NanoDet-Plus as it was trained: its best class says whether a cell proposes its box. What it says of
+the classes is not thrown away, as Faster R-CNN does, but multiplied with what the second stage says (Zhou et al., 2021:
+Probabilistic two-stage detection).
 """
 
 from __future__ import annotations

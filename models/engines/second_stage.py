@@ -19,8 +19,8 @@ class SecondStage:
         self._columns = model.output(0).partial_shape[1].get_length()
 
     def __call__(self, first: Any) -> np.ndarray:
-        """Rows f32 (N, classes + 4) of the proposals of a request that is done; a score is the geometric mean of what
-        the stages say. Raises ModelError."""
+        """Rows f32 (N, classes + 4) of the proposals of a request that is done; a score is the product of what the
+        stages say. Raises ModelError."""
         xyxy, sure = first.get_output_tensor(0).data, first.get_output_tensor(1).data
         whole = (xyxy[:, 2:] - xyxy[:, :2] >= LEAST_SIDE).all(1)  # what lies outside the picture was cut to nothing
         xyxy, sure = xyxy[whole], sure[whole]
@@ -36,5 +36,5 @@ class SecondStage:
         except RuntimeError as error:
             raise ModelError("detector", f"OpenVINO failed on {len(xyxy)} proposals ({error})") from error
         rows = self._request.get_output_tensor(0).data  # level by level
-        judged = np.sqrt(rows[:, :-4] * sure[np.argsort(level, kind="stable")])
+        judged = rows[:, :-4] * sure[np.argsort(level, kind="stable")]
         return np.concatenate((judged, rows[:, -4:]), 1)

@@ -105,6 +105,6 @@ def test_every_registered_model_is_small_and_whole_when_listed() -> None:
     found = [info for info in list_models() if info.name in MODELS]
     assert {info.name for info in found} == set(MODELS)
     for info in found:
-        assert info.bytes <= {"roadtally-nano": 4_000_000, "roadtally-small": 12_000_000}[info.name]
+        assert info.bytes <= (4_000_000 if info.name == "roadtally-nano" else 12_000_000)
         assert info.licence
         assert find_weights(info.name).network().arch.classes == len(info.classes)
