@@ -21,6 +21,7 @@ _PLAIN: dict[str, object] = {
     "recover": False,
     "reupdate": False,
     "confirm_evidence": 0.0,
+    "linger_s": 0.0,
 }
 # The published trackers as values of our own fields: Bewley et al. 2016, Zhang et al. 2022, Cao et al. 2023.
 _VARIANTS: dict[str, dict[str, object]] = {
@@ -71,6 +72,13 @@ class TrackerSettings(BaseModel):
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
     coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
+    linger_s: float = Field(
+        3.0,
+        ge=0,
+        description="The same for one that should have moved by no more than linger_travel since, seconds; but it is "
+        "not waited for longer than it was seen.",
+    )
+    linger_travel: float = Field(1.0, ge=0, description="How far a track may have gone unseen to linger, box heights.")
     coast_passes: int = Field(
         2, ge=0, description="No track ends before it was missed in more detector passes than this."
     )

@@ -20,6 +20,7 @@ from stream.messages import Detections, Tracks
 from stream.settings import TrackerSettings
 from stream.tracktable import (
     BELIEF,
+    BORN_S,
     CONFIRMED,
     DUE_S,
     EVIDENCE,
@@ -104,7 +105,7 @@ class Tracker:
         dt_s = 0.0 if self._clock_s is None else pts_s - self._clock_s
         self._clock_s = pts_s
         if dt_s < 0:
-            self._table[[SEEN_S, DUE_S]] += dt_s
+            self._table[[BORN_S, SEEN_S, DUE_S]] += dt_s
         elif dt_s > 0 and len(self._id):
             t = self._table
             np.multiply(t[HEIGHT], t[HEIGHT], out=t[kalman.UNIT])
@@ -118,7 +119,11 @@ class Tracker:
         t, s = self._table, self.settings
         if not len(self._id) or pts_s <= t[DUE_S, t[DUE_S].argmin()]:
             return self._id[:0]
-        stale = (pts_s > t[DUE_S]) & ((t[MISSES] >= s.coast_passes) | (pts_s - t[SEEN_S] > 3 * s.coast_s))
+        unseen_s = pts_s - t[SEEN_S]
+        stale = (pts_s > t[DUE_S]) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
+        slow = np.hypot(*t[VELOCITY]) * unseen_s <= s.linger_travel * t[HEIGHT]
+        known = unseen_s <= np.minimum(t[SEEN_S] - t[BORN_S], s.linger_s)  # for as long as it has been seen
+        stale &= ~(slow & known & (t[CONFIRMED] > 0))
         if not np.count_nonzero(stale):
             return self._id[:0]
         ended = self._id[stale]
@@ -182,6 +187,7 @@ class Tracker:
         speeds = np.array([[s.birth_speed**2], [s.birth_growth**2]])
         rows[BELIEF] = kalman.begin(place, s.box_noise**2 * height2, speeds * height2)
         rows[LAST], rows[SUMS], rows[LABEL] = free.table[found.LAST], free.table[found.SUMS], free.label
+        rows[BORN_S] = pts_s
         self._judge(rows, pts_s)
         self._table = np.concatenate([self._table, rows], axis=1)
         self._id = np.concatenate([self._id, np.arange(self._next_id, self._next_id + n)])

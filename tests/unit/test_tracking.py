@@ -57,6 +57,18 @@ def test_id_stays_when_hidden_for_most_of_a_second(fps: float) -> None:
     assert ids == {1}
 
 
+@pytest.mark.parametrize(("speed", "tracks"), [(10.0, 1), (150.0, 2)])
+def test_track_lingers_when_hidden_for_long_only_if_it_hardly_moves(speed: float, tracks: int) -> None:
+    """A walker behind a bus that waits comes out where it went in; a car might be anywhere, and another be there."""
+    tracker = Tracker(TrackerSettings())
+    ids = set()
+    for k in range(150):
+        box = (50 + speed * k / 25, 100.0, 20.0, 50.0)
+        found = detections() if 70 < k < 125 else detections((box, PERSON, 0.9))
+        ids |= set(confirmed(tracker.update(found, k / 25)))
+    assert len(ids) == tracks
+
+
 def test_id_stays_when_a_car_stops_while_hidden() -> None:
     tracker = Tracker(TrackerSettings())
     ids = set()
