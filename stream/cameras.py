@@ -54,6 +54,7 @@ class CameraPlan(msgspec.Struct, frozen=True):
     budget: Budget | None
     frozen_s: float  # the same picture for so long is a frozen one; 0: never
     view: Literal["follow", "fixed"]  # what lines do when the camera is moved
+    sway: Literal["ignore", "follow"]  # what places do when it trembles
     weight: float  # its share of a busy detector, against that of the other cameras
     record: Recording
     keep: Retention
@@ -106,6 +107,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         budget=_budget(camera, blocks),
         frozen_s=camera.frozen_s,
         view=camera.view,
+        sway=camera.sway,
         weight=camera.weight,
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),

@@ -71,6 +71,11 @@ class CameraConfig(Settings):
         default="follow",
         description="When the camera is moved. follow: its lines follow, or stop where they cannot; fixed: they stay.",
     )
+    sway: Literal["ignore", "follow"] = Field(
+        default="ignore",
+        description="When the camera trembles, in wind or on a bridge. follow: road users are tracked and counted "
+        "where a steady camera would see them.",
+    )
     weight: float = Field(
         default=1.0, gt=0, le=1000, description="Its share of the detector, against other cameras, when that is busy."
     )

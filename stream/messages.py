@@ -35,6 +35,7 @@ class Frame(msgspec.Struct, frozen=True):
     height: int
     duty: Duty = "detect"
     slot: int = -1  # ring slot of the pixels; -1: the pixels travel with the message
+    sway_xy: tuple[float, float] = (0.0, 0.0)  # px that the picture lies right and down of where the lines were drawn
 
 
 class Detections(msgspec.Struct, frozen=True):
@@ -59,6 +60,10 @@ class Detections(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    def moved(self, xy: tuple[float, float]) -> Detections:
+        """The same so many pixels farther right and down."""
+        return msgspec.structs.replace(self, xyxy=self.xyxy + np.array([*xy, *xy], np.float32))
 
     def take(self, keep: np.ndarray) -> Detections:
         """The rows that `keep` (a boolean mask or an index array) names."""

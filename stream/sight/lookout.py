@@ -15,6 +15,7 @@ from stream.messages import Clock, Gap, Notice, Told
 from stream.scene import Scene
 from stream.sight.freeze import Freeze
 from stream.sight.steadiness import Moved, Steadiness
+from stream.sight.sway import Sway
 from stream.sight.view import moved_scene
 from stream.video import DayTime, Outage
 
@@ -30,14 +31,21 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     view: tuple[float, ...]
     causes: set[Cause]
     steadiness: bytes
+    sway: bytes = b""
 
 
 class Sight:
-    """One camera. steadiness, freeze: None where its view, or its picture, is not watched."""
+    """One camera. steadiness, freeze, sway: None where its view, its picture, or its trembling is not watched.
 
-    def __init__(self, scene: Scene, epoch: int, steadiness: Steadiness | None, freeze: Freeze | None) -> None:
+    sway_xy: how far the last picture lies from where the lines are, px.
+    """
+
+    def __init__(
+        self, scene: Scene, epoch: int, steadiness: Steadiness | None, freeze: Freeze | None, sway: Sway | None = None
+    ) -> None:
         self._drawn, self._epoch = scene, epoch
-        self._steadiness, self._freeze = steadiness, freeze
+        self._steadiness, self._freeze, self._sway = steadiness, freeze, sway
+        self.sway_xy = 0.0, 0.0
         self._clock: Clock | None = None
         self._gap: Gap | None = None  # that is open
         self.seen_s = self._unseen_s = 0.0  # the last picture; time in gaps that are over
@@ -77,6 +85,8 @@ class Sight:
     def look(self, luma: np.ndarray, is_key: bool, pts_s: float) -> list[Told]:
         """A picture that is handed on, luma u8 (height, width)."""
         self.seen_s = pts_s
+        if self._sway is not None:
+            self.sway_xy = self._sway.look(luma)
         told = self._end("stuck", pts_s)
         if self._freeze is not None:
             told += self._thaw_or_freeze(self._freeze.look(luma, is_key, pts_s), pts_s)
@@ -96,8 +106,9 @@ class Sight:
     def state(self) -> bytes:
         """What restore() needs to go on from here."""
         steadiness = self._steadiness.state() if self._steadiness is not None else b""
+        sway = self._sway.state() if self._sway is not None else b""
         return msgspec.msgpack.encode(
-            _State(self._clock, self._gap, self.seen_s, self._unseen_s, self._view, self.causes, steadiness)
+            _State(self._clock, self._gap, self.seen_s, self._unseen_s, self._view, self.causes, steadiness, sway)
         )
 
     def restore(self, state: bytes) -> None:
@@ -114,6 +125,8 @@ class Sight:
             self.scene = moved_scene(self._drawn, self._view)
         if self._steadiness is not None and before.steadiness:
             self._steadiness.restore(before.steadiness)
+        if self._sway is not None and before.sway:
+            self._sway.restore(before.sway)
 
     def _thaw_or_freeze(self, since_s: float | None, pts_s: float) -> list[Told]:
         if since_s is None:
@@ -126,6 +139,8 @@ class Sight:
 
     def _moved(self, move: Moved, pts_s: float) -> list[Told]:
         text = move.text
+        if self._sway is not None:
+            self._sway.restart()
         if move.kind != "lost":
             self._view = tuple(float(value) for value in move.matrix.ravel())
             self.scene = moved_scene(self._drawn, self._view)

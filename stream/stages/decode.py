@@ -16,6 +16,7 @@ from stream.scene import Scene
 from stream.sight.freeze import Freeze
 from stream.sight.lookout import Sight
 from stream.sight.steadiness import Steadiness
+from stream.sight.sway import Sway
 from stream.sight.view import ends_of
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
@@ -191,6 +192,7 @@ class Decode:
             height=camera.scene.height,
             duty=duty,
             slot=slot.index,
+            sway_xy=self._sight.sway_xy,
         )
         self._note_flow()
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
@@ -250,4 +252,5 @@ def _open_sight(camera: CameraPlan, epoch: int) -> Sight:
     scene = camera.scene
     steadiness = Steadiness((scene.width, scene.height), ends_of(scene)) if camera.view == "follow" else None
     freeze = Freeze(camera.frozen_s) if camera.live and camera.frozen_s else None
-    return Sight(scene, epoch, steadiness, freeze)
+    sway = Sway((scene.width, scene.height)) if camera.sway == "follow" else None
+    return Sight(scene, epoch, steadiness, freeze, sway)

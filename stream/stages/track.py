@@ -57,8 +57,10 @@ class _Lane:
         self._look(())
 
     def follow(self, message: Detected) -> Counted:
-        frame = message.frame
-        tracks = self.tracker.update(message.detections, frame.pts_s)
+        frame, detections = message.frame, message.detections
+        if detections is not None and any(frame.sway_xy):  # road users and lines are where a steady camera sees them
+            detections = detections.moved((-frame.sway_xy[0], -frame.sway_xy[1]))
+        tracks = self.tracker.update(detections, frame.pts_s)
         crossings, visits = self.counter.update(frame, tracks), self.zones.update(frame, tracks)
         tracks = self._silhouettes.follow(message.detections, tracks, frame.pts_s)
         return Counted(frame, tracks, self._told(crossings), message.yuv, self._seen(visits))
