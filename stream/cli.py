@@ -1,43 +1,19 @@
-"""The command line: which commands there are, and how an error is shown."""
+"""The command line: how it begins, and how an error is shown.
+
+Nothing is imported at the top: every worker process imports this file again, as spawned processes do with the module
+that began the program, and each would take 0.1 s to load commands that it never runs.
+"""
 
 from __future__ import annotations
 
 import sys
 
-import typer
-
-from stream.commands import evaluate, networks, render, results, run, scenes, status, tune
-from stream.errors import RoadtallyError
-
-app = typer.Typer(
-    name="roadtally",
-    help="Counts road users by class, direction and movement from a road camera or a video file.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (
-    run.run,
-    run.check,
-    status.status,
-    run.worker,
-    scenes.demo,
-    scenes.synth,
-    results.replay,
-    results.report,
-    results.audit,
-    render.render,
-    tune.tune,
-    networks.train,
-    networks.label,
-):
-    app.command()(command)
-app.command("eval")(evaluate.evaluate)
-app.add_typer(networks.models, name="models")
-
 
 def main() -> None:
     """The console script: a RoadtallyError becomes one message and its exit code, never a traceback."""
+    from stream.commands.app import app
+    from stream.errors import RoadtallyError
+
     try:
         app()
     except RoadtallyError as error:

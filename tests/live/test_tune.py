@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.errors import SourceError
 from stream.video import probe
 from tests.blobs import LINE

@@ -149,3 +149,10 @@ def test_plan_is_shown_when_checked(tmp_path: Path) -> None:
     assert code == 0, text
     for words in ("decode", "detect", "track+record", "ipc://", "shared memory"):
         assert words in text
+
+
+def test_commands_are_not_loaded_when_a_worker_imports_the_program_again() -> None:
+    code = (
+        "import sys, stream.cli; assert not any(name.startswith(('typer', 'stream.commands')) for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.errors import ConfigError, RoadtallyError, SourceError, TruthError
 from tests.blobs import FRAMES, HEIGHT, blob_clip
 from tests.pipeline.runs import configure, rows, run

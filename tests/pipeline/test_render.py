@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.options import read_moment
 from stream.video import VideoReader

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.errors import ConfigError, SourceError
 from stream.strips import GUTTER_PX, HEAD_PX
 from tests.blobs import blob_clip

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.config_file import parse, read_profile
 from stream.errors import ConfigError
 from stream.tuning.looks import Network

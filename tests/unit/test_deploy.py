@@ -75,7 +75,7 @@ def test_the_configuration_is_valid_when_deployed_on_kubernetes() -> None:
 
 
 def test_every_deployment_runs_a_command_that_exists_when_started() -> None:
-    from stream.cli import app
+    from stream.commands.app import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     starts = [

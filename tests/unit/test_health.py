@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from stream.cli import app
+from stream.commands.app import app
 from stream.errors import ConfigError
 from stream.health import Health, Watchdog, Watched
 from stream.health_server import ADDRESS, HealthServer
