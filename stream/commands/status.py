@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,6 +96,9 @@ def _numbers(numbers: dict[str, int]) -> str:
 
 
 def _ask(url: str) -> Health:
+    import urllib.error
+    import urllib.request
+
     import msgspec
 
     from stream.errors import SourceError

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from stream.budget import Region
 from stream.commands.run import Lines, configured
 from stream.errors import ConfigError
 
@@ -108,7 +107,7 @@ def _all_looks(
     """Of every network at every size, at the whole and, where that spares much, at the part near the lines."""
     from models.contract import DetectorSpec
     from models.registry import open_detector
-    from stream.budget import Look
+    from stream.budget import Look, Region
     from stream.cameras import letterbox_of
     from stream.display import console
     from stream.tuning.looks import look
