@@ -22,7 +22,7 @@ LIGHTER_NETWORK = (0.4, 1.15, 0.01)
 SHARES: dict[float, tuple[float, float, float]] = {  # of the input
     1.0: (1.0, 1.0, 0.0),
     0.77: (0.59, 1.2, 0.005),
-    0.62: (0.38, 1.7, 0.02),
+    0.62: (0.38, 1.7, 0.04),
 }
 REGIONS: dict[Region, tuple[float, float, float]] = {"whole": (1.0, 1.0, 0.0), "lines": (0.6, 1.0, 0.003)}
 EVERY = (1, 2, 3, 4, 5, 6, 8, 10, 12)
