@@ -119,7 +119,7 @@ class CountingSettings(BaseModel):
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
     end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
     travel: float = Field(
-        0.75,
+        0.85,
         ge=0,
         description="A track is counted if it has gone this share of its box size, its longest step left out.",
     )

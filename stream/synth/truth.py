@@ -141,6 +141,8 @@ class CrossingBook:
         along = np.array([line.x2 - line.x1, line.y2 - line.y1])
         reach = float((anchors[np.abs(side).argmin()] - (line.x1, line.y1)) @ along / (along @ along))
         edge = passage.first == 0 or passage.last == self._latest
+        if edge and len(side) == 1:  # it has just come to the line, or is just leaving it, and goes on that way
+            side = side * [1, -1] if passage.first else side * [-1, 1]
         passed = side[0] * side[-1] < 0 or (edge and side[0] != side[-1])
         if not (passed and 0 <= reach <= 1):  # beside the line, standing on it, or only leaning over it
             return
