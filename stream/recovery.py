@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 
-from stream.topology import WorkerPlan
+from stream.sinks.events import STORE
+from stream.store import Store
+from stream.topology import Plan, WorkerPlan
+from stream.transport.control import Rewind
 
 MOST, WINDOW_S = 5, 60.0  # a worker is started again so often within so long
 
@@ -76,3 +80,20 @@ class Lanes:
             return {}
         due, self._reasons = self._reasons, {}
         return due
+
+
+def rewinds(plan: Plan, lanes: Lanes) -> list[tuple[str, Rewind]]:
+    """(decoder, what it must do) for each lane that may begin anew now: from its last stored checkpoint."""
+    due = lanes.due()
+    if not due:
+        return []
+    store = Store(Path(plan.folder) / STORE)
+    try:
+        return [
+            (work.name, Rewind(name, lanes.epochs[name], due[name], store.checkpoint(name)))
+            for work in plan.workers
+            for name in (camera.name for camera in work.cameras)
+            if work.inlet is None and name in due
+        ]
+    finally:
+        store.close()

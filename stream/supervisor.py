@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import msgspec
 import zmq
@@ -13,10 +12,8 @@ from stream.errors import RoadtallyError, StageError
 from stream.metrics import key
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.processes import Processes
-from stream.recovery import MOST, WINDOW_S, Lanes, Recovery
+from stream.recovery import MOST, WINDOW_S, Lanes, Recovery, rewinds
 from stream.remote import AWAY_S, Remote
-from stream.sinks.events import STORE
-from stream.store import Store
 from stream.topology import Plan, WorkerPlan
 from stream.transport.control import (
     Alive,
@@ -32,7 +29,6 @@ from stream.transport.control import (
     Halted,
     Hello,
     Ready,
-    Rewind,
 )
 from stream.transport.ring import Ring
 
@@ -233,17 +229,8 @@ class _Supervisor:
 
     def _rewind(self) -> None:
         """Begin the new lives of lanes whose workers hold nothing of the old ones."""
-        due = self._lanes.due()
-        if not due:
-            return
-        store = Store(Path(self._plan.folder) / STORE)
-        try:
-            for work in self._plan.workers:
-                for camera in (c.name for c in work.cameras if work.inlet is None and c.name in due):
-                    epoch, checkpoint = self._lanes.epochs[camera], store.checkpoint(camera)
-                    self._control.send(work.name, Rewind(camera, epoch, due[camera], checkpoint))
-        finally:
-            store.close()
+        for name, word in rewinds(self._plan, self._lanes):
+            self._control.send(name, word)
 
     def _note_recovered(self) -> None:
         """Which lanes have recorded a picture of their new life."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 
 import msgspec
 
@@ -20,10 +20,10 @@ from stream.sight.sway import Sway
 from stream.sight.view import ends_of
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
+from stream.stages.flow import Flow
 from stream.store import RESTART
 from stream.transport.ring import Slot, SlotPool
 from stream.video import Feed, FileFeed, FollowFeed, LiveFeed, Patience, Picture, Reading, Shaper, choose_hardware
-from stream.video.live import RESTARTED
 
 WAIT_S = 0.1  # for a picture or a free slot, before the worker looks at its control socket again
 CHECKPOINT_S = 0.5  # between two checkpoints of a lane: how much is done again after a crash
@@ -52,8 +52,7 @@ class Decode:
         self._told: deque[Told | Restore] = deque()  # goes out before the next picture
         self._handed_on = (0.0, time.monotonic())  # the last picture: pts, and when
         self._held: Picture | None = None
-        self._skipped: Counter[str] = Counter()
-        self._most_in_flight = self._published = 0
+        self._flow = Flow(camera, self._feed, pool, metrics)
         self._cut_s = time.monotonic()
         self._is_cut = True  # nothing went out since the last checkpoint
         self._halted = False
@@ -102,7 +101,7 @@ class Decode:
         self._held, self.ended, self._halted, self._is_cut = None, False, False, True
         self._pool.restart(epoch)
         self._feed.restore(before.feed or None, reason)
-        self._account(before)
+        self._flow.restore(before.published, before.skipped)
         self._sight = _open_sight(self._camera, epoch)
         self._sight.restore(before.sight)
         if self._gate is not None:
@@ -132,20 +131,10 @@ class Decode:
     def _cut(self) -> Checkpoint:
         self._is_cut, self._cut_s = True, time.monotonic()
         gate = b"" if self._gate is None else self._gate.state()
-        state = _State(self._feed.state(), self._sight.state(), gate, self._published, self._skipped)
+        flow = self._flow
+        state = _State(self._feed.state(), self._sight.state(), gate, flow.published, flow.own_skipped)
         states = {"decode": msgspec.msgpack.encode(state)}
         return Checkpoint(self._camera.name, self._pool.epoch, self._feed.decoded, states)
-
-    def _account(self, before: _State) -> None:
-        """A file is read again. A camera's pictures that were under way are lost: skipped, for that reason."""
-        if not self._camera.live or not (self._published or self._skipped):  # so is one by a new decoder
-            self._skipped = Counter(before.skipped)
-            lost = self._feed.decoded - before.published - sum((self._skipped + self._feed.skipped).values())
-        else:
-            lost = self._published - before.published
-        self._published = before.published
-        if self._camera.live and lost > 0:
-            self._skip(RESTARTED, lost)
 
     def _tell(self, told: list[Told]) -> None:
         """What was noticed, and the figures that follow from it."""
@@ -168,7 +157,8 @@ class Decode:
     def _publish(self, slot: Slot) -> Decoded:
         assert self._held is not None
         picture, self._held = self._held, None
-        self._published, self._is_cut = self._published + 1, False
+        self._is_cut = False
+        self._flow.publish()
         seq = picture.seq
         planes = self._shaper.upright(picture.frame)
         self._handed_on = picture.pts_s, time.monotonic()
@@ -194,25 +184,15 @@ class Decode:
             slot=slot.index,
             sway_xy=self._sight.sway_xy,
         )
-        self._note_flow()
         self._metrics.set("roadtally_position_seconds", picture.pts_s, camera=camera.name)
         return Decoded(frame, slot.yuv, tensor)
 
-    def _note_flow(self) -> None:
-        camera, in_flight = self._camera.name, self._pool.in_flight()
-        self._most_in_flight = max(self._most_in_flight, in_flight)
-        self._metrics.set("roadtally_decoded_total", self._feed.decoded, camera=camera)
-        self._metrics.set("roadtally_in_flight", in_flight, camera=camera)
-        self._metrics.set("roadtally_in_flight_most", self._most_in_flight, camera=camera)
-
-    def _skip(self, reason: str, count: int = 1) -> None:
-        self._skipped[reason] += count
-        self._note_flow()
+    def _skip(self, reason: str) -> None:
+        self._flow.skip(reason)
         pts_s, at_s = self._handed_on
         stuck_s = time.monotonic() - at_s
         if self._camera.live and stuck_s > self._camera.timeout_s:
             self._tell(self._sight.stuck(pts_s, stuck_s))
-        self._metrics.set("roadtally_skipped_total", self._skipped[reason], camera=self._camera.name, reason=reason)
 
     def _end(self) -> Checkpoint | EndOfStream:
         if not self._is_cut:  # so that a run that was interrupted goes on from here
@@ -228,7 +208,7 @@ class Decode:
             camera=self._camera.name,
             epoch=self._pool.epoch,
             decoded=feed.decoded,
-            skipped=dict(self._skipped + feed.skipped),
+            skipped=self._flow.skipped,
             problems=tuple(feed.problems),
             repairs=(*feed.notes, *lost, *self._hardware.failures, *self._shaper.notes),
         )
