@@ -57,25 +57,33 @@ class Plain(nn.Module):
         return found
 
 
-ANCHORS = AnchorGenerator(((16, 32), (32, 48)), ((0.7, 1.4),) * 2)
-BOX: dict[str, Any] = {
-    "num_classes": 7,
-    "rpn_anchor_generator": ANCHORS,
-    "box_roi_pool": MultiScaleRoIAlign(["0", "1"], 5, 2, canonical_scale=32),
-    "box_score_thresh": SCORE,
-    "box_nms_thresh": NMS,
-    "rpn_post_nms_top_n_test": 60,
-    "rpn_pre_nms_top_n_test": 200,
-}
 ONE = {"num_classes": 7, "score_thresh": SCORE, "nms_thresh": NMS, "detections_per_img": 300}
+
+
+def anchors() -> AnchorGenerator:
+    return AnchorGenerator(((16, 32), (32, 48)), ((0.7, 1.4),) * 2)
+
+
+def two_stages(kind: Callable[..., Any], **more: Any) -> Any:
+    return kind(
+        Levels(),
+        num_classes=7,
+        rpn_anchor_generator=anchors(),
+        box_roi_pool=MultiScaleRoIAlign(["0", "1"], 5, 2, canonical_scale=32),
+        box_score_thresh=SCORE,
+        box_nms_thresh=NMS,
+        rpn_post_nms_top_n_test=60,
+        rpn_pre_nms_top_n_test=200,
+        **more,
+    )
+
+
 KINDS: dict[str, Callable[[], Any]] = {
     "ssd": lambda: SSD(Levels([32, 32]), DefaultBoxGenerator([[1.5], [2.0]], scales=[0.1, 0.2, 0.4]), HW[::-1], **ONE),
-    "retinanet": lambda: RetinaNet(Levels(), anchor_generator=ANCHORS, **ONE),
+    "retinanet": lambda: RetinaNet(Levels(), anchor_generator=anchors(), **ONE),
     "fcos": lambda: FCOS(Levels(), anchor_generator=AnchorGenerator(((8,), (16,)), ((1.0,),) * 2), **ONE),
-    "faster rcnn": partial(FasterRCNN, Levels(), **BOX),
-    "mask rcnn": partial(
-        MaskRCNN, Levels(), mask_roi_pool=MultiScaleRoIAlign(["0", "1"], 14, 2, canonical_scale=32), **BOX
-    ),
+    "faster rcnn": lambda: two_stages(FasterRCNN),
+    "mask rcnn": lambda: two_stages(MaskRCNN, mask_roi_pool=MultiScaleRoIAlign(["0", "1"], 14, 2, canonical_scale=32)),
 }
 
 

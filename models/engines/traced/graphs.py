@@ -71,9 +71,9 @@ def _keep(graphs: Graphs, folder: Path) -> None:
         for name, graph in graphs.items():
             ov.save_model(graph, made / f"{name}.xml", compress_to_fp16=False)
         made.replace(folder)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # OpenVINO tells a full disk as the second
         if not folder.is_dir():
-            raise ModelError(str(folder), f"cannot be written ({error.strerror})", "set XDG_CACHE_HOME") from error
+            raise ModelError(str(folder), f"cannot be written ({error})", "make room, or set XDG_CACHE_HOME") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
