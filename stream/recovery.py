@@ -19,7 +19,7 @@ from stream.store import Store
 from stream.topology import Plan, WorkerPlan
 from stream.transport.control import Rewind
 
-MOST, WINDOW_S = 5, 60.0  # a worker is started again so often within so long
+MOST, WINDOW_S = 5, 60.0  # a worker is started again so often within so long at work
 
 
 class Recovery(msgspec.Struct):
@@ -41,15 +41,14 @@ class Lanes:
         self.epochs: dict[str, int] = {name: 0 for cameras in self._cameras.values() for name in cameras}
         self._reasons: dict[str, str] = {}  # of the lanes that stand still
         self._awaited: set[str] = set()  # workers that must still say that they hold nothing of the life before
-        self._deaths: dict[str, deque[float]] = {name: deque() for name in self._cameras}
+        self._lives_s: dict[str, deque[float]] = {name: deque(maxlen=MOST + 1) for name in self._cameras}
 
-    def may_start_again(self, worker: str, now_s: float) -> bool:
-        """Counts a death; False when there were too many in a short time."""
-        deaths = self._deaths[worker]
-        deaths.append(now_s)
-        while deaths[0] < now_s - WINDOW_S:
-            deaths.popleft()
-        return len(deaths) <= MOST
+    def may_start_again(self, worker: str, lived_s: float) -> bool:
+        """Counts a death after so long at work; False when there were too many in a short time. What it took to open
+        does not count: on a slow machine a worker that always dies would be started for ever."""
+        lives_s = self._lives_s[worker]
+        lives_s.append(lived_s)
+        return len(lives_s) <= MOST or sum(lives_s) - lives_s[0] > WINDOW_S
 
     def begin_anew(self, worker: str, reason: str, finished: Iterable[str] = ()) -> set[str]:
         """The lanes of a worker begin new lives: all workers that are concerned, the finished ones among them."""

@@ -71,6 +71,7 @@ class _Supervisor:
                 if work.inlet is None:
                     self._lanes.begin_anew(work.name, resumed)
         self._ready: set[str] = set()
+        self._ready_s: dict[str, float] = {}
         self._going = False  # all were ready once
         self._done: set[str] = set()
         self._heard_s: dict[str, float] = {}
@@ -114,6 +115,7 @@ class _Supervisor:
         elif isinstance(word, Ready):
             self._outcome.notes += word.notes
             self._ready.add(name)
+            self._ready_s[name] = time.monotonic()
             self._go(name)
         elif isinstance(word, Halted):
             self._lanes.halted(name, word.epochs)
@@ -200,7 +202,7 @@ class _Supervisor:
         last = self._plan.workers[-1].name
         if name != last and last in self._done:  # all that it ever did has been recorded
             self._done.add(name)
-        elif not self._lanes.may_start_again(name, time.monotonic()):
+        elif not self._lanes.may_start_again(name, self._lived_s(name)):
             self._done.add(name)
             often = f"{why}; it was started again {MOST} times within {WINDOW_S:.0f} s"
             self._fail(StageError(f"stage {name}", often, "what was counted is kept; `run --resume` goes on"))
@@ -208,6 +210,10 @@ class _Supervisor:
             self._start_again(name)
         else:
             self._begin_anew(name, f"stage {name} {why}")
+
+    def _lived_s(self, name: str) -> float:
+        """How long it has been at work since it was ready last."""
+        return time.monotonic() - self._ready_s[name] if name in self._ready else 0.0
 
     def _begin_anew(self, name: str, reason: str) -> None:
         concerned = self._lanes.begin_anew(name, reason, self._done)
