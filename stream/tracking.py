@@ -42,6 +42,8 @@ from stream.tracktable import (
     outward,
 )
 
+BRIEF_S = 0.1  # an absence that the filter bridges as well as the path between observations
+
 
 class Tracker:
     """The tracks of one camera.
@@ -143,7 +145,7 @@ class Tracker:
         place = seen.table[found.PLACE]
         kalman.update(rows[BELIEF], place, variance)
         if s.reupdate:
-            gap = (rows[MISSES] > 1).nonzero()[0]
+            gap = ((rows[MISSES] > 1) & (rows[SEEN_S] < pts_s - BRIEF_S)).nonzero()[0]
             if len(gap):
                 self._correct(rows, gap, place.take(gap, axis=1), variance.take(gap), pts_s)
         rows[LAST] = seen.table[found.LAST]
