@@ -45,8 +45,6 @@ def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.
 
     proven: bool (R,), of Courses.proven.
     """
-    if not np.count_nonzero(open_):
-        return []
     due = np.flatnonzero(proven & courses.spread(open_) & (courses.frame >= 0))
     if not len(due):
         return []

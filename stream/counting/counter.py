@@ -64,12 +64,12 @@ class Counter:
         courses = join(self._before, stretch, self.settings.anchor)
         on, after = courses.remember()
         if len(courses):
-            proven = courses.proven(self.settings.travel)
             open_ = courses.recall(self._open, np.ones(len(courses), bool))
             stand, crossed = self._sides.follow(courses)
             crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
-            crossed += bridge_births(self._sides, courses, proven, open_)
-            if crossed or self._on_trial:
+            if crossed or self._on_trial or np.count_nonzero(open_):
+                proven = courses.proven(self.settings.travel)
+                crossed += bridge_births(self._sides, courses, proven, open_)
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
             self._sides.keep(stand, courses, on)
             self._open = open_[on]
@@ -117,6 +117,8 @@ class Counter:
         self, courses: Courses, proven: np.ndarray, crossed: list[Crossed], pts_s: np.ndarray
     ) -> tuple[Crossing, ...]:
         """The crossings that are certain, each vehicle once, in the order in which they became so."""
+        if not crossed and not self._on_trial:
+            return ()
         certain = []
         rows = courses.at(np.array([passing.track_id for passing in self._on_trial], np.int64), -1)
         waiting = list(zip(self._on_trial, rows.tolist(), strict=True))
