@@ -4,7 +4,7 @@
     three levels, proposals ─ RoIAlign 7x7 ─ two layers of `hidden` ─> classes and corrections of each proposal
 
 A proposal is looked up in the level where it is up to seven cells wide: below 56 px at stride 8, below 112 at 16. The
-score of a class is the product of what the two stages say of it.
+score of a class is what the first stage says of it, corrected by the second (models.proposals.TRUST).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.features import Features
 from models.nanodet import STRIDES, NanoDet, decode
 from models.network import Network, cell_grid
 from models.proposal_head import CellAnchors, ProposalHead
-from models.proposals import BEST, LEAST, LEAST_SIDE, LEVEL_PX, LEVELS, OVERLAP, SIDE
+from models.proposals import BEST, LEAST, LEAST_SIDE, LEVEL_PX, LEVELS, OVERLAP, SIDE, TRUST
 
 POOLED = [str(k) for k in range(LEVELS)]
 NOTHING = 2.0  # logit of the background before training
@@ -71,7 +71,7 @@ class FasterRcnn(Network):
     def probabilities(self, raw: Tensor) -> Tensor:
         classes = self.arch.classes
         kinds = raw[..., classes:-4].softmax(-1)[..., 1:]
-        return torch.cat((kinds * raw[..., :classes], raw[..., -4:]), -1)
+        return torch.cat((kinds**TRUST * raw[..., :classes], raw[..., -4:]), -1)
 
     def learn(self, x: Tensor, truth_xyxy: list[Tensor]) -> tuple[Tensor, ...]:
         """Rows of the cells (B, A, classes + 32), and rows of all proposals (R, 1 + 4 + (1 + classes) x 5): the

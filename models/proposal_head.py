@@ -1,8 +1,8 @@
 """The first stage of Faster R-CNN on the embedded features: what may be a road user, and where.
 
 It is the head of NanoDet-Plus as it was trained: its best class says whether a cell proposes its box. What it says of
-the classes is not thrown away, as Faster R-CNN does, but multiplied with what the second stage says (Zhou et al., 2021:
-Probabilistic two-stage detection).
+the classes is not thrown away, as Faster R-CNN does, but goes into the score beside what the second stage says (Zhou et
+al., 2021: Probabilistic two-stage detection).
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent / "weights"
 MODELS: dict[str, str] = {
     "roadtally-nano": "roadtally-nano.safetensors",
     "roadtally-small": "roadtally-small.safetensors",
+    "roadtally-faster": "roadtally-faster.safetensors",
 }
 """Detectors that come with the package: name -> file in models/weights."""
 

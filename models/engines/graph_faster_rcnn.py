@@ -47,15 +47,19 @@ def build(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
 
 
 def build_second(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
-    """The levels f32 (1, C, h, w) and proposals xyxy f32 (N, 4) of each -> f32 (all N, classes + 4): probabilities
-    without the background, and the box xyxy of the best class, level by level."""
+    """The levels f32 (1, C, h, w), where each is read f32 (1, N x 7, 7, 2), see models.proposals.points, and all
+    proposals xyxy f32 (N, 4), level by level -> f32 (N, classes + 4): probabilities without the background, and the box
+    xyxy of the best class.
+
+    RoIAlign with one sample a cell is a GridSample: with it a picture of 100 proposals took 19 ms instead of 31.
+    """
     levels = [ops.parameter(ov.PartialShape([1, arch.pyramid, -1, -1]), ov.Type.f32) for _ in range(LEVELS)]
-    found = [ops.parameter(ov.PartialShape([-1, 4]), ov.Type.f32) for _ in range(LEVELS)]
-    pooled = []
-    for level, xyxy, stride in zip(levels, found, STRIDES, strict=False):
-        of_picture = ops.broadcast(np.array(0, np.int64), ops.gather(ops.shape_of(xyxy), np.array([0]), np.array(0)))
-        pooled.append(ops.roi_align(level, xyxy, of_picture, SIDE, SIDE, 1, 1 / stride, "avg", "asymmetric"))
-    x = ops.reshape(ops.concat(pooled, 0), np.array([-1, arch.pyramid * SIDE * SIDE]), False).output(0)
+    points = [ops.parameter(ov.PartialShape([1, -1, SIDE, 2]), ov.Type.f32) for _ in range(LEVELS)]
+    xyxy = ops.parameter(ov.PartialShape([-1, 4]), ov.Type.f32)
+    how = {"align_corners": True, "mode": "bilinear", "padding_mode": "border"}
+    pooled = [ops.grid_sample(level, grid, how) for level, grid in zip(levels, points, strict=True)]
+    x = ops.reshape(ops.concat(pooled, 2), np.array([arch.pyramid, -1, SIDE * SIDE]), False)
+    x = ops.reshape(ops.transpose(x, np.array([1, 0, 2])), np.array([-1, arch.pyramid * SIDE * SIDE]), False).output(0)
     heads = "rcnn.roi_heads"
     for name in ("box_head.fc6", "box_head.fc7"):
         x = ops.relu(_dense(f"{heads}.{name}", x, tensors)).output(0)
@@ -66,8 +70,8 @@ def build_second(arch: FasterRcnnArch, tensors: Mapping[str, np.ndarray]) -> ov.
     )
     best = ops.add(ops.topk(kinds, np.array(1), 1, "max", "none").output(1), np.array(1, np.int32))  # (N, 1)
     deltas = ops.squeeze(ops.gather(deltas, best, np.array(1), 1), np.array([1])).output(0)
-    xyxy = _moved(ops.concat(found, 0).output(0), ops.divide(deltas, f32(WEIGHTS)).output(0))
-    return ov.Model([ops.result(ops.concat([kinds, xyxy], 1))], [*levels, *found], "judgement")
+    moved = _moved(xyxy.output(0), ops.divide(deltas, f32(WEIGHTS)).output(0))
+    return ov.Model([ops.result(ops.concat([kinds, moved], 1))], [*levels, *points, xyxy], "judgement")
 
 
 def _best(kinds: Node, xyxy: Node, count: int) -> tuple[Node, Node, Node]:

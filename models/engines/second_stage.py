@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from models.proposals import LEAST_SIDE, LEVELS, level_of
+from models.proposals import LEAST_SIDE, LEVELS, TRUST, level_of, points
 from stream.errors import ModelError
 
 
@@ -19,22 +19,25 @@ class SecondStage:
         self._columns = model.output(0).partial_shape[1].get_length()
 
     def __call__(self, first: Any) -> np.ndarray:
-        """Rows f32 (N, classes + 4) of the proposals of a request that is done; a score is the product of what the
-        stages say. Raises ModelError."""
+        """Rows f32 (N, classes + 4) of the proposals of a request that is done; a score is what the first
+        stage says, corrected by the second. Raises ModelError."""
         xyxy, sure = first.get_output_tensor(0).data, first.get_output_tensor(1).data
         whole = (xyxy[:, 2:] - xyxy[:, :2] >= LEAST_SIDE).all(1)  # what lies outside the picture was cut to nothing
         xyxy, sure = xyxy[whole], sure[whole]
         if not len(xyxy):
             return np.zeros((0, self._columns), np.float32)
         level = level_of(xyxy)
+        order = np.argsort(level, kind="stable")
+        xyxy, sure, level = xyxy[order], sure[order], level[order]
         for k in range(LEVELS):
-            self._request.set_input_tensor(k, first.get_output_tensor(2 + k))
-            own = np.ascontiguousarray(xyxy[level == k], np.float32)
-            self._request.set_input_tensor(LEVELS + k, ov.Tensor(own))
+            features = first.get_output_tensor(2 + k)
+            grid = points(xyxy[level == k], k, tuple(features.shape)[2:])
+            self._request.set_input_tensor(k, features)
+            self._request.set_input_tensor(LEVELS + k, ov.Tensor(grid))
+        self._request.set_input_tensor(2 * LEVELS, ov.Tensor(np.ascontiguousarray(xyxy, np.float32)))
         try:
             self._request.infer()
         except RuntimeError as error:
             raise ModelError("detector", f"OpenVINO failed on {len(xyxy)} proposals ({error})") from error
-        rows = self._request.get_output_tensor(0).data  # level by level
-        judged = rows[:, :-4] * sure[np.argsort(level, kind="stable")]
-        return np.concatenate((judged, rows[:, -4:]), 1)
+        rows = self._request.get_output_tensor(0).data
+        return np.concatenate((rows[:, :-4] ** TRUST * sure, rows[:, -4:]), 1)
