@@ -12,12 +12,12 @@ from slow_device import Road
 
 from models.contract import DetectorSpec
 from models.registry import LIGHTER
-from stream.budget import Look, OperatingPoint
 from stream.cameras import CameraPlan, letterbox_of, plan_camera
 from stream.config import Config
 from stream.config_file import parse
 from stream.gate import MotionGate
 from stream.geometry import Letterbox, fit_input
+from stream.looks import Look, OperatingPoint
 from stream.messages import Detections
 from stream.operating import points_of
 from stream.options import read_lines

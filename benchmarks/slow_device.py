@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stream.budget import Budget, Controller, Look, OperatingPoint
+from stream.budget import Budget, Controller
 from stream.config import Config
 from stream.counting import Counter
+from stream.looks import Look, OperatingPoint
 from stream.messages import Crossing, Detections, Duty, Frame
 from stream.scene import Scene
 from stream.tracking import Tracker

@@ -12,15 +12,12 @@ whatever the profile says.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from stream.front import front
-from stream.load import Delays, Rate, Service
+from stream.load import Delays, Pictures, Rates, Service
+from stream.looks import Look, OperatingPoint
 
 PERIOD_S = 0.25  # between two decisions
 WINDOW_S, LEAST_DELAYS = 2.0, 8  # latencies that p95 is taken of
@@ -32,44 +29,6 @@ INNOCENT = 0.35  # at a smaller load the device is not what makes results late
 HOLD_S, MOST_HOLD_S = 4.0, 600.0  # before a step up; doubled each time one fails
 TRIAL_S = 20.0  # a step up that lasts so long did not fail
 EASIER, SOONER = 0.75, 4.0  # at such a share of the load at which a step up failed, it is tried so many times sooner
-
-Region = Literal["whole", "lines"]
-
-
-class Look(msgspec.Struct, frozen=True):
-    """A way of looking at a picture. input: long side of the network's input, for the whole of what the camera's
-    network sees; region: that, or only what is near the lines; model, precision: empty: the detector's own."""
-
-    input: int
-    region: Region = "whole"
-    model: str = ""
-    precision: str = ""
-
-    @property
-    def name(self) -> str:
-        words = [Path(self.model).stem, self.precision, str(self.input), "at lines" if self.region == "lines" else ""]
-        return " ".join(word for word in words if word)
-
-
-class OperatingPoint(msgspec.Struct, frozen=True):
-    """every: pictures a look; ms: that a look keeps the device busy; error: share of the crossings that it miscounts;
-    gate: of pictures in which nothing moves near the lines, none is looked at."""
-
-    look: Look
-    every: int
-    ms: float
-    error: float
-    gate: bool = True
-
-    @property
-    def name(self) -> str:
-        every = f", every {self.every}" if self.every > 1 else ""
-        return f"{self.look.name}{every}{'' if self.gate else ', no gate'}"
-
-    @property
-    def cost_ms(self) -> float:
-        """Of a picture in which something moves."""
-        return self.ms / self.every
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -89,52 +48,6 @@ class Move(msgspec.Struct, frozen=True):
     reason: str
 
 
-def front_of(points: Sequence[OperatingPoint]) -> tuple[OperatingPoint, ...]:
-    """Those that no other beats in cost and error: most accurate, and dearest, first."""
-    return tuple(front(points, lambda point: (point.cost_ms, not point.gate), lambda point: point.error))
-
-
-class Rates(msgspec.Struct, frozen=True):
-    """Pictures a second of a camera: all, and those in which something moves near the lines."""
-
-    all: float
-    moved: float
-
-    def wanted(self, point: OperatingPoint) -> float:
-        """Of which a point looks at every k-th."""
-        return self.moved if point.gate else self.all
-
-
-class _Pictures:
-    """The pictures of one camera as they come."""
-
-    def __init__(self, now_s: float) -> None:
-        self._all, self._moved = Rate(now_s), Rate(now_s)
-        self._since = 0  # pictures since the last look
-        self._looked_s = -math.inf
-
-    def add(self, now_s: float, moved: bool) -> None:
-        self._all.add(now_s)
-        if moved:
-            self._moved.add(now_s)
-        self._since += 1
-
-    def due(self, now_s: float, every: int, rest_s: float) -> bool:
-        """Whether it is time for a look; if so, it is taken. What came while nothing moved counts as waiting, too: so
-        whoever comes after a while is seen at once."""
-        if self._since < every or now_s - self._looked_s < rest_s:
-            return False
-        self._since, self._looked_s = 0, now_s
-        return True
-
-    def now(self, now_s: float) -> Rates:
-        return Rates(self._all.value(now_s), self._moved.value(now_s))
-
-    def peak(self, now_s: float) -> Rates:
-        """The highest of late."""
-        return Rates(self._all.peak(now_s), self._moved.peak(now_s))
-
-
 class Controller:
     """The points of all cameras that share a device. budgets: None for a camera that stays at the first point."""
 
@@ -144,7 +57,7 @@ class Controller:
         self._points, self._budgets = tuple(points), dict(budgets)
         self._at = dict.fromkeys(budgets, 0)
         self._service = Service({point.look: point.ms for point in points})
-        self._pictures = {camera: _Pictures(now_s) for camera in budgets}
+        self._pictures = {camera: Pictures(now_s) for camera in budgets}
         self._delays = {camera: Delays(WINDOW_S) for camera in budgets}
         self._decided_s = self._moved_s = self._settled_s = self._calm_s = now_s
         self._raised_s: float | None = None  # the last step up, until one down
@@ -279,7 +192,7 @@ class Controller:
     def _need(self, camera: str, index: int, rates: Mapping[str, Rates]) -> float:
         """Share of the device that a camera needs at a point."""
         point, budget = self._points[index], self._budgets[camera]
-        rate = rates[camera].wanted(point)
+        rate = rates[camera].wanted(point.gate)
         if budget is not None and budget.fps:
             rate = min(rate, budget.fps)
         return rate / point.every * self._service.ms(point.look) / 1000

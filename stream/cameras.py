@@ -7,12 +7,13 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from stream.budget import Budget, Look
+from stream.budget import Budget
 from stream.config import CameraConfig, Config, DetectorConfig, Recording
 from stream.counting.lines import check_line
 from stream.counting.polygon import check_zone
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
+from stream.looks import Look
 from stream.operating import longest, points_of
 from stream.region import near_lines, region_of
 from stream.scene import Line, Movement, Scene, Zone

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from stream.budget import Region
 from stream.geometry import STRIDE
+from stream.looks import Region
 from stream.placement import SEGMENT, PlacementConfig
 from stream.section import Positive, Settings, ip_of, on_or_off
 from stream.settings import CountingSettings, TrackerSettings

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Hashable, Mapping
 
+import msgspec
 import numpy as np
 
 FAST_S, SLOW_S = 1.0, 5.0  # a rate is the larger of two means: bursts count at once, and are forgotten slowly
@@ -43,6 +44,47 @@ class Rate:
         pairs = zip(self._means, (FAST_S, SLOW_S), strict=True)
         self._means = [mean * math.exp(-dt_s / memory_s) for mean, memory_s in pairs]
         self._peak *= math.exp(-dt_s / PEAK_S)
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """Pictures a second of a camera: all, and those in which something moves near the lines."""
+
+    all: float
+    moved: float
+
+    def wanted(self, gate: bool) -> float:
+        """Those that want a look, with or without a motion gate."""
+        return self.moved if gate else self.all
+
+
+class Pictures:
+    """The pictures of one camera as they come."""
+
+    def __init__(self, now_s: float) -> None:
+        self._all, self._moved = Rate(now_s), Rate(now_s)
+        self._since = 0  # pictures since the last look
+        self._looked_s = -math.inf
+
+    def add(self, now_s: float, moved: bool) -> None:
+        self._all.add(now_s)
+        if moved:
+            self._moved.add(now_s)
+        self._since += 1
+
+    def due(self, now_s: float, every: int, rest_s: float) -> bool:
+        """Whether it is time for a look; if so, it is taken. What came while nothing moved counts as waiting, too: so
+        whoever comes after a while is seen at once."""
+        if self._since < every or now_s - self._looked_s < rest_s:
+            return False
+        self._since, self._looked_s = 0, now_s
+        return True
+
+    def now(self, now_s: float) -> Rates:
+        return Rates(self._all.value(now_s), self._moved.value(now_s))
+
+    def peak(self, now_s: float) -> Rates:
+        """The highest of late."""
+        return Rates(self._all.peak(now_s), self._moved.peak(now_s))
 
 
 class Service:

@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 
 from models.registry import LIGHTER
-from stream.budget import Look, OperatingPoint, Region, front_of
 from stream.config import Config, DetectorConfig, PointConfig
 from stream.geometry import STRIDE
+from stream.looks import Look, OperatingPoint, Region, front_of
 
 UNKNOWN_MS = 10.0  # of a look of the detector's own kind, until the first is measured
 

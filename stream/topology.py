@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from models.contract import DetectorSpec, SegmenterSpec
-from stream.budget import OperatingPoint
 from stream.cameras import CameraPlan, plan_camera
 from stream.config import Config
 from stream.errors import ConfigError
+from stream.looks import OperatingPoint
 from stream.operating import points_of
 from stream.placement import PlacementConfig
 from stream.transport.ring import RingSpec

@@ -107,9 +107,9 @@ def _all_looks(
     """Of every network at every size, at the whole and, where that spares much, at the part near the lines."""
     from models.contract import DetectorSpec
     from models.registry import open_detector
-    from stream.budget import Look, Region
     from stream.cameras import letterbox_of
     from stream.display import console
+    from stream.looks import Look, Region
     from stream.tuning.looks import look
 
     wanted = config.detector

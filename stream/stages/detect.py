@@ -18,8 +18,8 @@ import numpy as np
 
 from models.contract import Pending
 from stream.batching import Batcher, Share
-from stream.budget import Look
 from stream.geometry import Letterbox
+from stream.looks import Look
 from stream.messages import Decoded, Detected, Detections, Duty, InBand, Message
 from stream.metrics import Metrics
 from stream.stages.networks import Networks

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.contract import Detector, DetectorSpec, Pending
 from models.registry import open_detector
-from stream.budget import Look
+from stream.looks import Look
 from stream.topology import WorkerPlan
 
 Kind = tuple[str, str]

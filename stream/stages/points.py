@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
-from stream.budget import Controller, Look, Move
+from stream.budget import Controller, Move
 from stream.geometry import Letterbox
+from stream.looks import Look
 from stream.messages import Decoded, Frame, Notice
 from stream.metrics import Metrics
 from stream.topology import WorkerPlan

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stream.budget import Look, OperatingPoint
 from stream.config_file import parse
+from stream.looks import Look, OperatingPoint
 from stream.operating import points_of
 
 
