@@ -81,7 +81,7 @@ def likeness(areas: np.ndarray, shape: float) -> np.ndarray:
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
     """What the change from one label to the other costs, in IoU: two index arrays (P,) -> (P,)."""
-    return _FLICKER.take(6 * a_label + b_label)
+    return _FLICKER[a_label, b_label]
 
 
 def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:

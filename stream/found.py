@@ -65,10 +65,10 @@ def usable(detections: Detections, pts_s: float, settings: TrackerSettings) -> t
     np.matmul(_SHAPES, xyxy.T.astype(np.float64), out=table[:8])
     table[SCORE], table[SEEN_S] = score, pts_s
     _SUMS.take(label, axis=1, out=table[SUMS], mode="clip")
-    table[CERTAIN] *= score
+    table[CERTAIN] *= table[SCORE]
     weak = (score < settings.confident_score).nonzero()[0]
     if len(weak):
-        table[PROOF, weak] = 0.0
+        table[PROOF][weak] = 0.0
     return Found(table, label), refused
 
 

@@ -38,6 +38,7 @@ from stream.tracktable import (
     SUMS,
     VELOCITY,
     VOTES,
+    corners,
     nothing,
     outward,
 )
@@ -198,11 +199,9 @@ class Tracker:
 
     def _tracks(self, seen: np.ndarray, ended: np.ndarray) -> Tracks:
         t = self._table
-        xyxy = outward(t).T.astype(np.float32)
-        np.negative(xyxy[:, :2], out=xyxy[:, :2])
         return Tracks(
             track_id=self._id.copy(),
-            xyxy=xyxy,
+            xyxy=corners(t),
             velocity=t[VELOCITY].T.astype(np.float32),
             label=t[LABEL].astype(np.int16),
             score=t[SCORE].astype(np.float32),

@@ -20,6 +20,7 @@ EVIDENCE, HITS, BORN_S, DUE_S, CONFIRMED, LABEL = range(VOTES.stop, VOTES.stop +
 ROWS = LABEL + 1
 
 _OUTWARD = np.array([[-1, 0, 0.5, 0], [0, -1, 0, 0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]])
+_CORNERS = np.array([[1, 0, -0.5, 0], [0, 1, 0, -0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]])
 
 
 def outward(table: np.ndarray) -> np.ndarray:
@@ -31,3 +32,8 @@ def outward(table: np.ndarray) -> np.ndarray:
 def nothing() -> np.ndarray:
     """The table of no tracks."""
     return np.zeros((ROWS, 0))
+
+
+def corners(table: np.ndarray) -> np.ndarray:
+    """The boxes of tracks as xyxy f32 (N, 4)."""
+    return (_CORNERS @ table[:4]).T.astype(np.float32)
