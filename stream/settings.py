@@ -48,7 +48,7 @@ class TrackerSettings(BaseModel):
     gate: float = Field(0.15, ge=0, lt=1, description="Least (buffered) IoU of a confident detection with its track.")
     weak_gate: float = Field(0.3, ge=0, lt=1, description="The same for a weak detection.")
     revive_gate: float = Field(
-        0.5, ge=0, le=1, description="The same for a weak detection with a track that was missed in the pass before."
+        0.55, ge=0, le=1, description="The same for a weak detection with a track that was missed in the pass before."
     )
     buffer_sigmas: float = Field(
         1.0,
