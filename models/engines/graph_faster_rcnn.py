@@ -13,10 +13,11 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
+from models.anchors import LARGEST, STRIDES
 from models.arch import FasterRcnnArch
 from models.engines.graph_nanodet import BINS, pyramid, towers
 from models.engines.layers import Node, below, f32, pictures_input, split
-from models.proposals import BEST, LARGEST, LEAST, LEVELS, OVERLAP, SIDE, STRIDES
+from models.proposals import BEST, LEAST, LEVELS, OVERLAP, SIDE
 
 APART = 1e4  # px between the levels in the suppression, which is done within each
 WEIGHTS = np.array([10, 10, 5, 5], np.float32)  # of the second stage's deltas, as in torchvision

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 from msgspec import structs
+from torch.nn.functional import grid_sample
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import roi_align
 
 from models.anchors import SHAPES, STRIDES, anchors, corrected
 from models.arch import Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
@@ -15,7 +17,7 @@ from models.contract import DetectorSpec
 from models.families import family_of, new_network
 from models.faster_rcnn import FasterRcnn
 from models.nanodet import NanoDet
-from models.proposals import level_of
+from models.proposals import SIDE, level_of, points
 from models.registry import open_detector
 from models.retinanet import RetinaNet
 from models.training.labels import IGNORE, Boxes
@@ -78,6 +80,15 @@ def test_level_is_torchvisions_when_a_proposal_is_looked_up() -> None:
     maps = {str(k): torch.zeros(1, 1, 32 >> k, 32 >> k) for k in range(3)}
     pool(maps, [torch.zeros(0, 4)], [(256, 256)])  # it learns of its levels by looking
     assert level_of(xyxy).tolist() == pool.map_levels([torch.from_numpy(xyxy)]).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_points_read_what_roi_align_reads_when_boxes_touch_the_border_or_are_tiny() -> None:
+    level = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    xyxy = np.array([[0, 0, 96, 64], [10, 20, 50, 41], [80, 50, 96, 64], [30, 30, 30.5, 30.5]], np.float32)
+    wanted = roi_align(level, [torch.from_numpy(xyxy)], SIDE, 1 / 8, 1)
+    grid = torch.from_numpy(points(xyxy, 0, (8, 12)))
+    found = grid_sample(level, grid, padding_mode="border", align_corners=True)
+    torch.testing.assert_close(found[0].reshape(3, 4, SIDE, SIDE).transpose(0, 1), wanted, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
