@@ -19,8 +19,8 @@ TRUST = 0.25  # power of the second stage's word in a score; 1 was 1.5 AP50 wors
 
 def points(xyxy: np.ndarray, level: int, level_hw: tuple[int, int]) -> np.ndarray:
     """Where RoIAlign (He et al., 2017) with one sample a cell reads a level for boxes (N, 4) px: f32 (1, N x 7, 7, 2),
-    x and y from -1, the first cell of the level, to 1, the last. A box is at least one cell wide; what of a narrower one
-    then lies beyond the level reads its border, where torchvision reads 0."""
+    x and y from -1, the first cell of the level, to 1, the last. A box is at least one cell wide; what of a narrower
+    one then lies beyond the level reads its border, where torchvision reads 0."""
     low = xyxy[:, :2] / STRIDES[level]
     size = np.maximum(xyxy[:, 2:] / STRIDES[level] - low, 1.0)
     steps = ((np.arange(SIDE) + 0.5) / SIDE)[:, None]
