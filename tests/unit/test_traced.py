@@ -125,12 +125,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield
 
 
-def same(ours: Detections, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray, px: float) -> None:
-    """Every box of torch's has one of ours in its place."""
+def same(ours: Detections, xyxy: np.ndarray, score: np.ndarray, label: np.ndarray, px: float) -> np.ndarray:
+    """Every box of torch's has one of ours in its place. Returns which."""
     fits = np.where(label[:, None] == ours.label[None], iou(xyxy, ours.xyxy), 0)
     found = fits.argmax(1)
     assert (fits.max(1) > 0.9).all()
     assert np.abs(ours.xyxy[found] - xyxy).max() < px and np.abs(ours.score[found] - score).max() < px / 20
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,8 +146,11 @@ def test_boxes_are_torchs_when_a_network_is_traced(kind: str) -> None:
         whole = (xyxy[:, 2:] - xyxy[:, :2] > 0.1).all(1)  # FCOS of random weights gives lines and points
         kept = np.flatnonzero((label >= 0) & whole)[:30]  # a class 0 of the one-shot kinds is none of ours
         assert len(kept) > 3
-        same(ours, xyxy[kept], score[kept], label[kept], 0.01)
-    assert ("masks" in kind) <= (found[0].masks is not None)
+        places = same(ours, xyxy[kept], score[kept], label[kept], 0.01)
+        assert (ours.masks is not None) == ("masks" in one)
+        if ours.masks is not None:
+            share = one["masks"].numpy()[kept, 0] * 255
+            assert np.abs(ours.masks[places] - share).max() < 1.1
 
 
 @pytest.mark.parametrize("kind", ["fcos", "mask rcnn"])

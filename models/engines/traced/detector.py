@@ -53,11 +53,12 @@ class TracedDetector(OpenVinoPasses):
         if not len(rois):
             return Detections.empty()
         pyramid = [request.get_tensor(f"level{k}") for k in range(_levels(request))]
-        found, _ = _looked_up(stages["boxes"], pyramid, rois, level)
-        row, label = self._best(found["xyxy"], found["scores"])
-        xyxy, level = found["xyxy"][row, label], found["level"][row, label]
+        _look_up(stages["boxes"], pyramid, rois, level)
+        boxes, scores, levels = (stages["boxes"].get_tensor(name).data for name in ("xyxy", "scores", "level"))
+        row, label = self._best(boxes, scores)
+        xyxy, score, level = boxes[row, label], scores[row, label], levels[row, label]
         masks = _masks(stages["masks"], pyramid, xyxy, level, label) if "masks" in stages else None
-        return Detections(xyxy, found["scores"][row, label], label.astype(np.int16), masks)
+        return Detections(xyxy, score, label.astype(np.int16), masks)
 
     def _best(self, xyxy: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of boxes (N, 6, 4) and scores (N, 6): rows and labels of those that stay, best first."""
@@ -76,11 +77,8 @@ def _levels(request: Any) -> int:
     return len(request.model_outputs) - 2
 
 
-def _looked_up(
-    stage: Any, pyramid: list[ov.Tensor], xyxy: np.ndarray, level: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What a later stage finds in boxes, each in its level, and the order in which its rows are."""
-    order = np.argsort(level, kind="stable")
+def _look_up(stage: Any, pyramid: list[ov.Tensor], xyxy: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Run a later stage on boxes, each in its level. Returns which box each of its rows is of. Raises ModelError."""
     for k, features in enumerate(pyramid):
         stage.set_tensor(f"level{k}", features)
         stage.set_tensor(f"rois{k}", ov.Tensor(np.ascontiguousarray(xyxy[level == k], np.float32)))
@@ -88,13 +86,13 @@ def _looked_up(
         stage.infer()
     except RuntimeError as error:
         raise ModelError("detector", f"OpenVINO failed on {len(xyxy)} boxes ({error})") from error
-    return {next(iter(port.get_names())): stage.get_tensor(port).data for port in stage.model_outputs}, order
+    return np.argsort(level, kind="stable")
 
 
 def _masks(stage: Any, pyramid: list[ov.Tensor], xyxy: np.ndarray, level: np.ndarray, label: np.ndarray) -> np.ndarray:
     """u8 (N, 28, 28), in the order of the boxes."""
     masks = np.zeros((len(xyxy), MASK_SIZE, MASK_SIZE), np.uint8)
     if len(xyxy):
-        found, order = _looked_up(stage, pyramid, xyxy, level)
-        masks[order] = np.rint(found["masks"][np.arange(len(order)), label[order]] * 255)
+        order = _look_up(stage, pyramid, xyxy, level)
+        masks[order] = np.rint(stage.get_tensor("masks").data[np.arange(len(order)), label[order]] * 255)
     return masks
