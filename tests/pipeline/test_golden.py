@@ -109,6 +109,12 @@ def test_slots_come_back_when_the_segmenter_is_the_last_that_reads_pixels(
     assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
 
 
+def test_counts_are_those_without_when_there_are_masks(
+    oracle: tuple[Path, Path], with_masks: tuple[Path, Path]
+) -> None:
+    assert (with_masks[1] / "crossings.csv").read_bytes() == (oracle[1] / "crossings.csv").read_bytes()
+
+
 def test_silhouettes_are_seen_when_they_are_drawn(oracle: tuple[Path, Path], with_masks: tuple[Path, Path]) -> None:
     """The dark blobs are tinted in the video with masks, and dark in the one without."""
     dark = [(pixels(out / "annotated.mp4")[FRAMES // 2] < 50).sum() for out in (oracle[1], with_masks[1])]
