@@ -26,7 +26,7 @@ MODELS: dict[str, str] = {
 }
 """Detectors that come with the package: name -> file in models/weights."""
 
-DEFAULT = "roadtally-nano"
+DEFAULT = "roadtally-small"
 
 LIGHTER: dict[str, str] = {"roadtally-small": "roadtally-nano"}
 """Detector -> one that costs less and sees a little less."""

@@ -137,7 +137,7 @@ class PointConfig(Settings):
 class DetectorConfig(Settings):
     """Which network looks at the pictures, and how."""
 
-    model: str = Field(default="roadtally-nano", description="A name from `roadtally models`, or a weights file.")
+    model: str = Field(default="roadtally-small", description="A name from `roadtally models`, or a weights file.")
     input: Positive | tuple[Positive, Positive] = Field(
         default=416, description="Longest side in pixels (the other follows the picture), or width and height."
     )

@@ -27,7 +27,7 @@ def evaluate(
     camera: Annotated[str | None, typer.Option("--camera", help="Only this camera of the run.")] = None,
     bin_min: Annotated[float, typer.Option("--bin", min=0.01, help="Length of a bin, minutes.")] = 15.0,
     pictures: Annotated[Path | None, typer.Option("--pictures", help="Score a detector on this folder.")] = None,
-    weights: Annotated[str, typer.Option("--weights", help="Name, file or module:Class.")] = "roadtally-nano",
+    weights: Annotated[str, typer.Option("--weights", help="Name, file or module:Class.")] = "roadtally-small",
     input_: Annotated[int, typer.Option("--input", min=32, help="Long side of the network input.")] = 416,
     split: Annotated[str | None, typer.Option("--split", help="Of a COCO file: only these pictures.")] = None,
     rows: Annotated[Path | None, typer.Option("--rows", help="Write the detections here as COCO results.")] = None,

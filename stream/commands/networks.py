@@ -133,7 +133,7 @@ def train(
 def label(
     source: Annotated[Path, typer.Argument(help="A clip, or a folder of pictures.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set that is made.")],
-    model: Annotated[str, typer.Option("--weights", help="The detector that looks.")] = "roadtally-nano",
+    model: Annotated[str, typer.Option("--weights", help="The detector that looks.")] = "roadtally-small",
     every_s: Annotated[float, typer.Option(help="Of a clip: seconds between pictures.")] = 0.2,
     most: Annotated[int, typer.Option(help="Of a clip: keep so many pictures, where most goes on; 0: all.")] = 0,
     threads: Annotated[int, typer.Option(help="Processor threads; 0: all cores.")] = 0,
