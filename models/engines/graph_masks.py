@@ -10,7 +10,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from models.engines.graph_nanodet import pyramid
-from models.engines.layers import Layers, Node, convolve, f32, pictures_input
+from models.engines.layers import Layers, Node, channels_last, convolve, f32, pictures_input
 from models.mask_weights import MaskWeights
 
 POOLED, STRIDE, SAMPLES = 14, 8, 2  # as in models/masks.py, which needs torch
@@ -33,7 +33,8 @@ def build_branch(weights: MaskWeights) -> ov.Model:
     count = ops.gather(ops.shape_of(xyxy), np.array([0]), np.array(0))
     of_picture = ops.broadcast(ops.constant(np.zeros(1, np.int32)), count)
     how = {"mode": "avg", "aligned_mode": "asymmetric"}
-    pooled = ops.roi_align(finest, xyxy, of_picture, POOLED, POOLED, SAMPLES, 1 / STRIDE, **how).output(0)
+    level = channels_last(finest)
+    pooled = ops.roi_align(level, xyxy, of_picture, POOLED, POOLED, SAMPLES, 1 / STRIDE, **how).output(0)
     x = net.activated(net.biased("branch.reduce", pooled))
     for k in range(weights.arch.convolutions):
         x = net.active(f"branch.convs.{k}", x)

@@ -64,6 +64,13 @@ def rows(levels: list[Node], outputs: int) -> Node:
     return ops.transpose(ops.concat(flat, 2), np.array([0, 2, 1])).output(0)
 
 
+def channels_last(level: ov.Node | Node) -> ov.Node:
+    """A convolution of each channel with 1, after which the plugin holds the level channels last: RoIAlign then takes
+    a vector of channels at once, which measured 40 times faster than the plane by plane that it chooses itself."""
+    channels = ops.result(level).get_input_partial_shape(0)[1].get_length()
+    return ops.group_convolution(level, np.ones((channels, 1, 1, 1, 1), np.float32), [1, 1], [0, 0], [0, 0], [1, 1])
+
+
 def f32(values: np.ndarray) -> ov.Node:
     return ops.constant(np.ascontiguousarray(values, np.float32))
 
