@@ -1,8 +1,8 @@
 """Where a camera looks now, against where it looked before: a homography between two backgrounds.
 
-Corners and blobs of both pictures are described (SIFT: Lowe 2004) and matched, and the homography that most of them
-agree on is taken (MAGSAC: Barath et al. 2020). It is believed only when it explains the picture too: what stood in
-the one picture must stand, moved, in the other.
+The landmarks of both are matched (landmarks.py), and the homography that most of them agree on is taken (MAGSAC: Barath
+et al. 2020). It is believed only when it explains the picture too: what stood in the one picture must stand, moved, in
+the other.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import cv2
 import msgspec
 import numpy as np
 
-FEATURES = 800
-CONTRAST = 0.01  # of a feature: low, since roads at night have little; what is noise finds no match
-RATIO = 0.8  # of the distances to the best and second best match (Lowe 2004)
+from stream.sight.landmarks import Landmarks, matched
+
 REACH_PX = 2.0  # a match nearer than this to where the homography takes it is an inlier
 LEAST_INLIERS, LEAST_SHARE = 12, 0.3
 LEAST_COVERAGE = 0.1  # of the common part of the pictures, by the hull of the inliers
@@ -36,21 +35,21 @@ class Fit(msgspec.Struct, frozen=True):
     explained: float  # share of the cells that are alike once moved
 
 
-def align(before: np.ndarray, now: np.ndarray) -> tuple[Fit | None, str]:
-    """The fit of two backgrounds u8 (h, w), or None and why there is none that can be believed."""
-    found = _match(before, now)
+def align(before: Landmarks, now: Landmarks) -> tuple[Fit | None, str]:
+    """The fit of two backgrounds of one shape, or None and why there is none that can be believed."""
+    found = matched(before, now)
     if len(found[0]) < LEAST_INLIERS:
         return None, f"only {len(found[0])} places look the same"
     matrix, inlier = cv2.findHomography(*found, cv2.USAC_MAGSAC, REACH_PX, maxIters=2000, confidence=0.999)
     if matrix is None:
         return None, "no common movement"
     kept = inlier.ravel() > 0
-    fit = _judged(before, now, matrix, found[0][kept], found[1][kept], float(kept.mean()))
+    fit = _judged(before.picture, now.picture, matrix, found[0][kept], found[1][kept], float(kept.mean()))
     if fit.inliers < LEAST_INLIERS or fit.share < LEAST_SHARE:
         return None, f"only {fit.inliers} of {len(kept)} places moved together"
-    if fit.coverage < LEAST_COVERAGE or not _is_plausible(matrix, before.shape):
+    if fit.coverage < LEAST_COVERAGE or not _is_plausible(matrix, before.picture.shape):
         return None, "the places that moved together are too few or too near to each other"
-    at_once, _ = alike(before, now)
+    at_once, _ = alike(before.picture, now.picture)
     if fit.explained < min(max(EXPLAINED, at_once + BETTER), 0.9):
         return None, f"only {fit.explained:.0%} of the picture looks the same once moved"
     return fit, ""
@@ -91,19 +90,6 @@ def _detail(picture: np.ndarray) -> np.ndarray:
 
 def _cells(values: np.ndarray) -> np.ndarray:
     return cv2.resize(values, CELLS, interpolation=cv2.INTER_AREA)
-
-
-def _match(before: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places that look the same: f32 (N, 2) in the one picture and in the other."""
-    sift = cv2.SIFT.create(FEATURES, contrastThreshold=CONTRAST)
-    (points_a, words_a), (points_b, words_b) = (sift.detectAndCompute(picture, None) for picture in (before, now))
-    if len(points_a) < LEAST_INLIERS or len(points_b) < LEAST_INLIERS:
-        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(words_a, words_b, k=2)
-    good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
-    xy_a = np.array([points_a[match.queryIdx].pt for match in good], np.float32).reshape(-1, 2)
-    xy_b = np.array([points_b[match.trainIdx].pt for match in good], np.float32).reshape(-1, 2)
-    return xy_a, xy_b
 
 
 def _judged(

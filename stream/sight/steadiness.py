@@ -9,6 +9,9 @@ The present is a median, so passing traffic is not in it. The reference takes on
 Where they no longer do, the two are aligned (alignment.py): a change of light or a bus leaves the places that
 are still seen where they were; a camera that was nudged moves all of them alike. A camera that sways finds no rest and
 is let be. Once in a while the present is aligned with the very first reference, which finds a creeping mount.
+
+A look holds up the pictures of a live camera. So none describes the landmarks of more than one picture, which is the
+dear part of an alignment: the references are described while it is seen whether the present comes to rest.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import numpy as np
 
 from stream.medians import median
 from stream.sight.alignment import Fit, align, alike, corners, moved
+from stream.sight.landmarks import Landmarks
 
 SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of these
 STEP_S = 1.0  # between samples
@@ -38,6 +42,7 @@ AGREE = 0.3  # to this share of the tolerance
 LEAST_CELLS = 8  # with detail: a picture with fewer shows nothing to hold on to
 PATIENCE_S = (1.0, 30.0)  # between tries to align what does not want to: doubled each time
 CREEP_S = 600.0  # between alignments with the first reference
+NOTHING = Landmarks(np.zeros((0, 0), np.uint8))
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -75,7 +80,7 @@ class Steadiness:
         self._matrix = np.eye(3)  # from samples of the first view to those of the present one
         self._samples: deque[np.ndarray] = deque(maxlen=KEPT)
         self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
-        self._reference = self._first = np.zeros((0, 0), np.uint8)
+        self._reference = self._first = NOTHING
         self._first_matrix = np.eye(3)
         self._usual = 1.0  # share of the cells that agree
         self._next_s = self._agreed_s = self._creep_s = -math.inf
@@ -94,22 +99,31 @@ class Steadiness:
             return None
         present = median(self._samples)
         self._presents.append(present)
-        if not self._reference.size:
+        if not self._reference.picture.size:
             self._begin(present, pts_s)
-        agree, cells = alike(self._reference, present)
+        agree, cells = alike(self._reference.picture, present)
         if cells < LEAST_CELLS:
             self._begin(present, pts_s)  # nothing was to be seen
             return None
         if agree >= self._usual - DROP:
             return self._agrees(present, agree, pts_s)
+        if not self._are_described(self._first, self._reference):
+            return None
         if (pts_s < self._retry_s and agree > self._tried - DROP) or not self._is_at_rest():
             return None
-        return self._try_to_align(present, agree, pts_s)
+        return self._try_to_align(Landmarks(present), agree, pts_s)
 
     def restart(self) -> None:
         """Time has passed unseen: samples of before and after do not mix."""
         self._samples.clear()
         self._presents.clear()
+
+    def _are_described(self, *references: Landmarks) -> bool:
+        """Whether they are, so that an alignment has only the present to describe; one that is not is described now."""
+        missing = next((one for one in references if not one.are_described), None)
+        if missing is not None:
+            missing.described()
+        return missing is None
 
     def _is_at_rest(self) -> bool:
         if len(self._presents) <= REST:
@@ -120,9 +134,9 @@ class Steadiness:
         return alike(self._presents[0], present)[0] >= self._usual - 2 * DROP
 
     def _begin(self, present: np.ndarray, pts_s: float) -> None:
-        self._reference, self._usual, self._agreed_s = present.copy(), 1.0, pts_s
-        if not self._first.size or not self._has_moved():
-            self._first, self._first_matrix = present, self._matrix
+        self._reference, self._usual, self._agreed_s = Landmarks(present), 1.0, pts_s
+        if not self._first.picture.size or not self._has_moved():
+            self._first, self._first_matrix = self._reference, self._matrix
         self._creep_s = pts_s + CREEP_S
 
     def _has_moved(self) -> bool:
@@ -131,8 +145,8 @@ class Steadiness:
     def state(self) -> bytes:
         """What restore() needs to go on from here: little, until the camera is moved; then its first view, too."""
         first = b""
-        if self._has_moved() and self._first.size:
-            first = cv2.imencode(".png", self._first)[1].tobytes()
+        if self._has_moved() and self._first.picture.size:
+            first = cv2.imencode(".png", self._first.picture)[1].tobytes()
         matrices = self._matrix.ravel().tolist(), self._first_matrix.ravel().tolist()
         return msgspec.msgpack.encode(_State(*matrices, first, self.lost))
 
@@ -142,13 +156,12 @@ class Steadiness:
         self.restart()
         self._matrix, self._first_matrix = (np.array(m).reshape(3, 3) for m in (before.matrix, before.first_matrix))
         self.lost = before.lost
-        self._reference = self._first = np.zeros((0, 0), np.uint8)
+        self._reference = self._first = NOTHING
         if before.first:
-            self._first = np.asarray(
-                cv2.imdecode(np.frombuffer(before.first, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8
-            )
+            picture = cv2.imdecode(np.frombuffer(before.first, np.uint8), cv2.IMREAD_GRAYSCALE)
+            self._first = Landmarks(np.asarray(picture, np.uint8))
         if self.lost:
-            self._reference = self._first.copy()
+            self._reference = self._first
 
     def _forget_tries(self, pts_s: float) -> None:
         self._tries = self._fits = 0
@@ -159,42 +172,43 @@ class Steadiness:
         self._usual += 0.05 * (agree - self._usual)
         self._forget_tries(pts_s)
         # one level towards the present, where they differ
-        up, down = present > self._reference, present < self._reference
-        self._reference = self._reference + up.view(np.uint8) - down.view(np.uint8)
+        reference = self._reference.picture
+        up, down = present > reference, present < reference
+        self._reference = Landmarks(reference + up.view(np.uint8) - down.view(np.uint8))
         if self.lost:
             self.lost = False
             return Moved(
                 "back", since_s, self._full(), "the camera looks where it looked before; its lines count again"
             )
-        if pts_s < self._creep_s:
+        if pts_s < self._creep_s or not self._are_described(self._first):
             return None
-        self._creep_s = pts_s + CREEP_S
-        fit, _ = align(self._first, present)
+        self._creep_s, now = pts_s + CREEP_S, Landmarks(present)
+        fit, _ = align(self._first, now)
         if fit is None:
             return None
         matrix = fit.matrix @ self._first_matrix
         is_creep = self._largest_px(matrix, self._matrix) >= self._least_px
-        return self._follow(present, matrix, fit, since_s) if is_creep else None
+        return self._follow(now, matrix, fit, since_s) if is_creep else None
 
-    def _try_to_align(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
+    def _try_to_align(self, now: Landmarks, agree: float, pts_s: float) -> Moved | None:
         self._retry_s, self._wait_s = pts_s + self._wait_s, min(2 * self._wait_s, PATIENCE_S[1])
         self._tried = agree
-        fit, why = align(self._first, present)
+        fit, why = align(self._first, now)
         before = self._first_matrix
         if fit is None:
-            fit, why = align(self._reference, present)
+            fit, why = align(self._reference, now)
             before = self._matrix
         if fit is not None:
             matrix = fit.matrix @ before
             if self.lost or self._largest_px(matrix, self._matrix) >= self._least_px:
                 if not self._is_settled(matrix, fit, pts_s):
                     return None
-                return self._follow(present, matrix, fit, self._agreed_s)
-            self._usual, self._reference, self._agreed_s = agree, present.copy(), pts_s  # only the light has changed
+                return self._follow(now, matrix, fit, self._agreed_s)
+            self._usual, self._reference, self._agreed_s = agree, now, pts_s  # only the light has changed
             self._forget_tries(pts_s)
             return None
         self._tries = self._tries + 1 if agree <= LOST else 0
-        if self.lost or self._tries < TRIES or not self._shows_much(present):
+        if self.lost or self._tries < TRIES or not self._shows_much(now.picture):
             return None
         self.lost = True
         text = f"the camera looks elsewhere or is covered, and its lines cannot follow ({why}): they count no more;"
@@ -209,12 +223,12 @@ class Steadiness:
 
     def _shows_much(self, present: np.ndarray) -> bool:
         """Whether there is a view at all: in fog and in the dark there is none, and nothing can be said."""
-        return 2 * alike(present, present)[1] >= alike(self._reference, present)[1]
+        return 2 * alike(present, present)[1] >= alike(self._reference.picture, present)[1]
 
-    def _follow(self, present: np.ndarray, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
+    def _follow(self, now: Landmarks, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
         text = f"the camera was moved by {self._words(matrix @ np.linalg.inv(self._matrix))}"
         text += f"; lines follow ({fit.inliers} places, off by {fit.error_px:.1f} px of {self.sample_wh[0]})"
-        self._matrix, self.lost, self._reference, self._usual = matrix, False, present.copy(), 1.0
+        self._matrix, self.lost, self._reference, self._usual = matrix, False, now, 1.0
         self._agreed_s = since_s
         self._forget_tries(since_s)
         return Moved("moved", since_s, self._full(), text)

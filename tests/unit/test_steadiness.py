@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from stream.sight.alignment import align, alike, moved
+from stream.sight.landmarks import Landmarks
 from stream.sight.steadiness import Moved, Steadiness
 
 CLIPS = Path(__file__).resolve().parents[2] / "../shared/clips"
@@ -188,8 +189,28 @@ def test_creep_is_noticed_when_a_mount_gives_way() -> None:
     assert found and all(move.kind == "moved" for move in found)
 
 
+@pytest.mark.parametrize("case", ["nudged", "turned to another place"])
+def test_look_describes_one_picture_at_most_when_the_camera_was(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look holds up a live camera's pictures: describing four took up to 0.7 s on a busy machine."""
+    described: list[int] = []
+
+    class Counted(Landmarks):
+        def described(self) -> tuple[np.ndarray, np.ndarray]:
+            described[-1] += not self.are_described
+            return super().described()
+
+    monkeypatch.setattr("stream.sight.steadiness.Landmarks", Counted)
+    place, warp = (scenery(), NUDGES["nudged"]) if case == "nudged" else (scenery(99), None)
+    pictures = (seen(scenery(), None, s) if s < BEFORE_S else seen(place, warp, s) for s in range(BEFORE_S + AFTER_S))
+    steadiness, moves = Steadiness(SIZE_WH, LINE), []
+    for second, picture in enumerate(pictures):
+        described.append(0)
+        moves.append(steadiness.look(picture, float(second)))
+    assert any(moves) and max(described) == 1
+
+
 def test_no_fit_is_believed_when_pictures_have_nothing_in_common() -> None:
-    fit, why = align(scenery(1)[:HEIGHT, :WIDTH], scenery(2)[:HEIGHT, :WIDTH])
+    fit, why = align(*(Landmarks(scenery(seed)[:HEIGHT, :WIDTH]) for seed in (1, 2)))
     assert fit is None and why
 
 
