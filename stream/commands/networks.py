@@ -109,14 +109,24 @@ def train(
     ] = None,
 ) -> None:
     """Train the detector on your own pictures; interrupted training goes on where it was."""
-    from dataclasses import replace
-
     from models.registry import weights_path
     from models.training.train import TrainSettings, train
     from stream.display import console
 
-    settings = TrainSettings(tuple(data), weights_path(start), out, tuple(share or ()), activation, steps, minutes)
-    settings = replace(settings, batch=batch, device=device, threads=threads, family=family, frozen=frozen)
+    settings = TrainSettings(
+        tuple(data),
+        weights_path(start),
+        out,
+        shares=tuple(share or ()),
+        activation=activation,
+        family=family,
+        frozen=frozen,
+        steps=steps,
+        minutes=minutes,
+        batch=batch,
+        device=device,
+        threads=threads,
+    )
     with console.status("reading the pictures") as status:
 
         def tell(row: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from models.arch import Arch
 from models.network import cell_grid
@@ -22,6 +23,7 @@ from models.training.run import averaged_network, resume
 from models.training.train import TrainSettings, detector_of, train
 from models.weights import read_weights, write_weights
 from models.yolox import STRIDES, YOLOX, decode
+from stream.commands.app import app
 from stream.errors import ConfigError, ModelError
 from stream.messages import Detections
 
@@ -53,6 +55,26 @@ def make_data(folder: Path, pictures: int = 4) -> Path:
 
 
 HUMAN_CAR = ([0, 0, 40, 20], 2, 1.0)
+
+
+def test_train_command_hands_on_what_it_was_asked(tmp_path: Path) -> None:
+    """The bug: settings given by their place were taken for others after two were added, so no training ended."""
+    words = [
+        "--start",
+        "roadtally-nano",
+        "--out",
+        str(tmp_path / "out"),
+        "--steps",
+        "2",
+        "--batch",
+        "2",
+        "--threads",
+        "1",
+    ]
+    result = CliRunner().invoke(app, ["train", str(make_data(tmp_path)), *words])
+    assert result.exit_code == 0, result.output
+    assert resume(tmp_path / "out", "cpu").step == 2
+    assert read_weights(tmp_path / "out" / "weights.safetensors").labels == (0, 1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(
