@@ -86,7 +86,7 @@ def measure_part(part: str, rows: Sequence[Row], store: Store, work: Callable[[R
             try:
                 figures = work(row)
             except RoadtallyError as error:
-                figures = {"left out": str(error).splitlines()[0]}
+                figures = {"left out": str(error).splitlines()[0].replace(str(Path.home()), "~")}
             store.add(part, row.seen, row.stamp, figures)
 
 

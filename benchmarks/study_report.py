@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study_rows import Row
 from timing import markdown
 
 from stream.front import front
 from stream.tuning.plot import MARKERS, SHADES, draw_front, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BEGIN, END = "<!-- study: made by benchmarks/study.py -->", "<!-- study ends -->"
 SPEED = ("ms", "ms_min", "best_ms", "batch", "memory_mb")
@@ -56,7 +59,7 @@ def _folded(turns: Sequence[Line]) -> Line:
 
 
 def _write_csv(facts: Sequence[Line], path: Path) -> Path:
-    labels = sorted({name for one in facts for name in one.get("accuracy", {}) if name not in SEEN})
+    labels = sorted({name for one in facts for name in one.get("accuracy", {}) if name not in (*SEEN, "left out")})
     head = ["detector", "weights", "input", "engine", "precision", *SPEED, *SEEN, *labels]
     head += [f"{part} {name}" for part in ("clips", "synth") for name in COUNTED] + ["left out"]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -110,27 +113,33 @@ def _short(value: float | None) -> float | None:
 
 
 def _plot(facts: Iterable[Line], path: Path) -> Path:
-    """Time of a picture on one thread against AP50, and against the crossings of the clips that were miscounted."""
+    """Time of a picture on one thread against AP50, and against the crossings of the clips that were miscounted, as far
+    as they are known; with neither, no file is written."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 6), layout="constrained")
     whole = [one for one in facts if "ms" in one.get("speed", {})]
-    seen, counted = figure.subplots(1, 2)
-    for axes, part, name, title in (
-        (seen, "accuracy", "AP50", "AP50 on held-out pictures, %"),
-        (counted, "clips", "error", "crossings miscounted on clips, % (less is better)"),
-    ):
-        sign = -1 if name == "AP50" else 1
-        told = [(one["speed"]["ms"], one[part][name], one["row"]) for one in whole if name in one.get(part, {})]
-        best = front([(ms, sign * value, row) for ms, value, row in told], itemgetter(0), itemgetter(1))
-        draw_front(axes, [(ms, sign * value, f"{row.name} {row.input}") for ms, value, row in best])
-        names = list(dict.fromkeys(row.name for _, _, row in told))
-        for k, detector in enumerate(names):
-            own = [(ms, value) for ms, value, row in told if row.name == detector]
-            axes.scatter(*zip(*own, strict=True), color=SHADES[k % len(SHADES)], marker=MARKERS[k % len(MARKERS)],
-                         label=detector, zorder=2)  # fmt: skip
+    panels = [
+        (sign, title, told)
+        for part, name, sign, title in (
+            ("accuracy", "AP50", -1, "AP50 on held-out pictures, %"),
+            ("clips", "error", 1, "crossings miscounted on clips, % (less is better)"),
+        )
+        if (told := [(one["speed"]["ms"], one[part][name], one["row"]) for one in whole if name in one.get(part, {})])
+    ]
+    figure = Figure(figsize=(1 + 6 * len(panels), 6), layout="constrained")
+    for axes, (sign, title, told) in zip(figure.subplots(1, len(panels) or 1, squeeze=False)[0], panels, strict=False):
+        _panel(axes, told, sign)
         axes.set_ylabel(title)
         axes.set_xlabel("ms a picture, one thread")
-    seen.set_title("speed and accuracy of the detectors that have weights")
-    save(figure, counted, path)
-    return save(figure, seen, path)
+        save(figure, axes, path)
+    return path
+
+
+def _panel(axes: Axes, told: Sequence[tuple[float, float, Row]], sign: int) -> None:
+    """A marker a detector, and the front of what is least in ms and in sign times the value."""
+    best = front([(ms, sign * value, row) for ms, value, row in told], itemgetter(0), itemgetter(1))
+    draw_front(axes, [(ms, sign * value, f"{row.name} {row.input}") for ms, value, row in best])
+    for k, detector in enumerate(dict.fromkeys(row.name for _, _, row in told)):
+        own = [(ms, value) for ms, value, row in told if row.name == detector]
+        axes.scatter(*zip(*own, strict=True), color=SHADES[k % len(SHADES)], marker=MARKERS[k % len(MARKERS)],
+                     label=detector, zorder=2)  # fmt: skip

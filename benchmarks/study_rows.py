@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -68,8 +69,13 @@ class Row(msgspec.Struct, frozen=True):
         """Changes with the weights."""
         path = weights_path(self.model.partition("?")[0]) if self.name.partition(",")[0] in MODELS else None
         file = path or Path(self.model.partition(":")[2].partition("?")[0] or self.model)
-        content = file.read_bytes() if file.is_file() else self.model.encode()
-        return hashlib.sha256(content).hexdigest()[:12]
+        return _stamp(file) if file.is_file() else hashlib.sha256(self.model.encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _stamp(file: Path) -> str:
+    """Weights are looked up for each row and each of its lines, and some are as large as 170 MB."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def all_rows(store: Path, more: Sequence[str], *, quick: bool) -> list[Row]:
