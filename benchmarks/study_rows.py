@@ -69,11 +69,13 @@ class Row(msgspec.Struct, frozen=True):
         """Changes with the weights."""
         path = weights_path(self.model.partition("?")[0]) if self.name.partition(",")[0] in MODELS else None
         file = path or Path(self.model.partition(":")[2].partition("?")[0] or self.model)
-        return _stamp(file) if file.is_file() else hashlib.sha256(self.model.encode()).hexdigest()[:12]
+        if file.is_file():
+            return _stamp(file, file.stat().st_mtime_ns)
+        return hashlib.sha256(self.model.encode()).hexdigest()[:12]
 
 
 @functools.cache
-def _stamp(file: Path) -> str:
+def _stamp(file: Path, changed_ns: int) -> str:
     """Weights are looked up for each row and each of its lines, and some are as large as 170 MB."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
