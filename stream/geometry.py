@@ -28,6 +28,10 @@ def area(xyxy: np.ndarray) -> np.ndarray:
     return np.clip(xyxy[:, 2] - xyxy[:, 0], 0, None) * np.clip(xyxy[:, 3] - xyxy[:, 1], 0, None)
 
 
+PADDING = 114
+"""The grey round a picture in a network's input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letterbox:
     """How a region of the picture becomes the network input: scaled with its aspect kept, at the top left, padded.

@@ -16,6 +16,7 @@ from models.foreign.layout import Hw, Layout, Raw, Shapes
 from models.foreign.layouts import layout_of
 from models.postprocess import suppress
 from stream.errors import ModelError
+from stream.geometry import PADDING
 from stream.messages import Detections
 
 DARKNET = ".cfg"
@@ -23,7 +24,8 @@ MOST = 300  # candidates that reach the suppression, best first
 
 
 class ForeignDetector(OpenVinoPasses):
-    """A Detector from a description. Where the file has a fixed input, pictures are stretched to it.
+    """A Detector from a description. Where the file has a fixed input, pictures are stretched to it, or padded
+    where its layout keeps the aspect.
 
     Raises ModelError if the description or the file cannot be read, or its outputs have no layout that is known.
     """
@@ -67,7 +69,8 @@ class ForeignDetector(OpenVinoPasses):
         label = np.array([self._labels.get(int(kind), -1) for kind in raw.kind], np.int16)
         keep = np.flatnonzero((label >= 0) & np.isfinite(raw.xyxy).all(1))
         keep = keep[np.argsort(-raw.score[keep], kind="stable")][:MOST]
-        stretch = np.array([input_hw[1] / seen_hw[1], input_hw[0] / seen_hw[0]] * 2, np.float32)
+        shown_hw = layout.shown_hw(input_hw, seen_hw)
+        stretch = np.array([input_hw[1] / shown_hw[1], input_hw[0] / shown_hw[0]] * 2, np.float32)
         limit = np.array([input_hw[1], input_hw[0]] * 2, np.float32)
         xyxy, score, label = np.clip(raw.xyxy[keep] * stretch, 0, limit), raw.score[keep], label[keep]
         whole = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
@@ -120,7 +123,10 @@ def _with_picture_input(model: ov.Model, description: Description, layout: Layou
     work = steps.input().preprocess().convert_element_type(ov.Type.f32)
     if input_hw != seen_hw:
         tensor.set_shape([1, *input_hw, 3])
-        work.resize(ov.preprocess.ResizeAlgorithm.RESIZE_LINEAR)
+        shown_hw = layout.shown_hw(input_hw, seen_hw)
+        work.resize(ov.preprocess.ResizeAlgorithm.RESIZE_LINEAR, *shown_hw)
+        below, beside = seen_hw[0] - shown_hw[0], seen_hw[1] - shown_hw[1]
+        work.pad([0, 0, 0, 0], [0, below, beside, 0], PADDING, ov.preprocess.PaddingMode.CONSTANT)
     if (description.colour or layout.colour) == "rgb":
         work.convert_color(ov.preprocess.ColorFormat.RGB)
     work.mean(list(description.mean or layout.mean)).scale(list(description.scale or layout.scale))

@@ -37,5 +37,5 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float, *, centre: float) -> Raw
 
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of R, G and B in ImageNet
 
-NANODET = Layout(fits, partial(decode, centre=0.0), "bgr", MEAN[::-1], SPREAD[::-1])
+NANODET = Layout(fits, partial(decode, centre=0.0), "bgr", MEAN[::-1], SPREAD[::-1], keeps_aspect=True)
 PICODET = Layout(fits, partial(decode, centre=0.5), "rgb", MEAN, SPREAD)

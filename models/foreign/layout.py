@@ -30,7 +30,8 @@ class Layout:
     fits: whether they can be read so; by_shape: and whether shapes alone tell that they are.
 
     The input that is usual for networks of this layout, unless the description says otherwise: colour, and what is
-    subtracted from its channels (0..255) and what they are divided by, in the order of the colour.
+    subtracted from its channels (0..255) and what they are divided by, in the order of the colour. keeps_aspect:
+    pictures of another shape than its input are padded, as it was trained, not stretched.
     """
 
     fits: Callable[[Shapes, Hw], bool]
@@ -39,9 +40,17 @@ class Layout:
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     scale: tuple[float, ...] = (255.0, 255.0, 255.0)
     by_shape: Callable[[Shapes, Hw], bool] | None = None  # None: as `fits`
+    keeps_aspect: bool = False
 
     def is_told_by(self, shapes: Shapes, seen_hw: Hw) -> bool:
         return (self.by_shape or self.fits)(shapes, seen_hw)
+
+    def shown_hw(self, input_hw: Hw, seen_hw: Hw) -> Hw:
+        """How large our picture lies in what the network sees, at its top left."""
+        if not self.keeps_aspect:
+            return seen_hw
+        scale = min(seen / own for seen, own in zip(seen_hw, input_hw, strict=True))
+        return round(input_hw[0] * scale), round(input_hw[1] * scale)
 
 
 def only(values: Outputs) -> np.ndarray:

@@ -30,4 +30,4 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     return Raw(from_centres(rows[kept, :4]), score, kind)
 
 
-LAYOUT = Layout(fits, decode, by_shape=by_shape)
+LAYOUT = Layout(fits, decode, by_shape=by_shape, keeps_aspect=True)

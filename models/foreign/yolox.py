@@ -26,4 +26,4 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     return Raw(from_centres(np.concatenate((centre, size), 1)), score, kind)
 
 
-LAYOUT = Layout(fits, decode, colour="bgr", scale=(1.0, 1.0, 1.0))
+LAYOUT = Layout(fits, decode, colour="bgr", scale=(1.0, 1.0, 1.0), keeps_aspect=True)
