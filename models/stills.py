@@ -10,7 +10,7 @@ import numpy as np
 
 from models.contract import Detector, DetectorSpec
 from models.registry import open_detector
-from stream.geometry import Letterbox, fit_input
+from stream.geometry import PADDING, Letterbox, fit_input
 from stream.messages import Detections
 
 Detect = Callable[[np.ndarray], list[Detections]]
@@ -27,7 +27,7 @@ def detect_picture(detect: Detect, picture: np.ndarray, long_side: int) -> Detec
 
 def letterboxed(picture: np.ndarray, box: Letterbox) -> np.ndarray:
     """u8 (1, h, w, 3): the whole picture at the top left of a network input, padded with 114."""
-    canvas = np.full((1, *box.input_hw, 3), 114, np.uint8)
+    canvas = np.full((1, *box.input_hw, 3), PADDING, np.uint8)
     rows, columns = box.content_hw
     method = cv2.INTER_AREA if box.scale < 1 else cv2.INTER_LINEAR
     canvas[0, :rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)

@@ -19,6 +19,7 @@ from models.network import Deployed
 from models.postprocess import PostProcess
 from models.weights import Weights
 from stream.errors import ModelError
+from stream.geometry import PADDING
 from stream.messages import Detections
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -160,7 +161,7 @@ class CudaLane:
     def _capture(self, network: Deployed, size: Size) -> CapturedPass:
         (height, width), batch = size
         try:
-            pinned = torch.full((batch, height, width, 3), 114, dtype=torch.uint8, pin_memory=True)
+            pinned = torch.full((batch, height, width, 3), PADDING, dtype=torch.uint8, pin_memory=True)
             uploaded = pinned.cuda()
             graph = torch.cuda.CUDAGraph()
             with torch.inference_mode():

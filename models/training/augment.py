@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from models.training.labels import IGNORE, Boxes
+from stream.geometry import PADDING
 
-PADDING = 114
 Rng = np.random.Generator
 Picture = tuple[np.ndarray, Boxes]
 

@@ -24,6 +24,7 @@ from models.features import read_features
 from models.mask_weights import MaskArch, write_mask_weights
 from models.masks import POOLED, MaskNetwork
 from models.registry import find_weights
+from models.stills import letterboxed
 from models.training.pictures import read_picture
 from models.training.silhouettes import GRID, Silhouettes, read_silhouettes
 from stream.geometry import Letterbox, fit_input
@@ -34,7 +35,6 @@ LONG_SIDES = (320, 416, 512)  # px of the network input
 MOVED = 0.06  # standard deviation by which a side of a box is moved, in box sides
 LEAST_PX = 6.0  # of the shorter side of a box in the network input
 BATCH, RATE, DECAY = 32, 2e-3, 1e-4
-PADDING = 114
 
 
 class Sample(NamedTuple):
@@ -78,7 +78,7 @@ def _look(
     truth = [_moved(part.astype(np.float32), box, to) for part, box, to in zip(mask, xyxy, boxes, strict=True)]
     sure = [_moved(part.astype(np.float32), box, to, 1.0) for part, box, to in zip(known, xyxy, boxes, strict=True)]
     keep = (rois[:, 2:] - rois[:, :2]).min(1) >= LEAST_PX
-    pixels = torch.from_numpy(letterboxed(np.ascontiguousarray(picture), letterbox)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(letterboxed(np.ascontiguousarray(picture), letterbox)).permute(0, 3, 1, 2).float()
     with torch.inference_mode():
         pooled = network.pool(network.features(pixels)["0"], torch.from_numpy(rois[keep])).half()
     return Sample(
@@ -87,14 +87,6 @@ def _look(
         torch.from_numpy(np.array(sure)[keep] > 0.5),
         torch.from_numpy((rois[keep, 2:] - rois[keep, :2]).min(1)),
     )
-
-
-def letterboxed(picture: np.ndarray, letterbox: Letterbox) -> np.ndarray:
-    """u8 (h, w, 3) of the network input."""
-    height, width = letterbox.content_hw
-    canvas = np.full((*letterbox.input_hw, 3), PADDING, np.uint8)
-    canvas[:height, :width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return canvas
 
 
 def _moved(part: np.ndarray, box: np.ndarray, to: np.ndarray, outside: float = 0.0) -> np.ndarray:

@@ -8,11 +8,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 
-from stream.geometry import Letterbox
+from stream.geometry import PADDING, Letterbox
 from stream.video.planes import yuv_planes
 from stream.video.source import VideoInfo
 
-PADDING = 114
 LIMITED, FULL = swscale.ColorRange.MPEG, swscale.ColorRange.JPEG
 MATRIX = {
     "bt601": swscale.Colorspace.ITU601,
