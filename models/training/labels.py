@@ -20,7 +20,7 @@ from stream.geometry import area, intersection, iou
 from stream.messages import LABELS
 
 IGNORE = -1
-PERSON, TWO_WHEELERS = 0, (1, 3)
+PERSON, BICYCLE, TWO_WHEELERS, HEAVY = 0, 1, (1, 3), {4, 5}
 
 LABEL_SCORE = 0.30  # a machine label of a class that the source does not annotate is believed from here
 MISSED_SCORE = 0.20  # a machine label of an annotated class from here may be a human's miss
@@ -187,11 +187,10 @@ def _xyxy(xywh: list[float]) -> np.ndarray:
 
 
 def _draw(boxes: Boxes, view: str, source: str) -> float:
-    """Fixed cameras are what the product sees; people and bicycles are rare; plain photographs teach little."""
+    """Fixed cameras are what the product sees; some classes are rare; plain photographs teach little."""
+    strong = set(boxes.label[boxes.weight >= 1].tolist())
     draw = 2.0 if view == "fixed" else 1.0
-    strong = boxes.label[boxes.weight >= 1]
-    if (strong == PERSON).any():
-        draw *= 2.0
-    if (strong == 1).any():
-        draw *= 1.5
+    draw *= 2.0 if PERSON in strong else 1.0
+    draw *= 1.5 if BICYCLE in strong else 1.0
+    draw *= 1.5 if strong & HEAVY else 1.0
     return draw * (0.4 if source == "openimages_vehicles" else 1.0)
