@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stream.commands import evaluate, networks, render, results, run, scenes, status, tune
+from stream.commands import audit, evaluate, networks, render, results, run, scenes, status, training, tune
 
 app = typer.Typer(
     name="roadtally",
@@ -22,11 +22,11 @@ for command in (
     scenes.synth,
     results.replay,
     results.report,
-    results.audit,
+    audit.audit,
     render.render,
     tune.tune,
-    networks.train,
-    networks.label,
+    training.train,
+    training.label,
 ):
     app.command()(command)
 app.command("eval")(evaluate.evaluate)

@@ -2,64 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from stream.evaluation.runs import TruthFiles
+from stream.commands.signature import fields_as_options
 
-Truth = Annotated[
-    Path | None,
-    typer.Option("--truth", help="Of a run: CSV of true crossings. With --pictures: COCO file or YOLO folder."),
-]
-Json = Annotated[Path | None, typer.Option("--json", help="Write everything here as JSON.")]
 LINE_HEADINGS = ("true", "counted", "error", "right", "missed", "extra")
 
 
-def evaluate(
-    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of a finished run.")] = None,
-    truth: Truth = None,
-    tracks: Annotated[Path | None, typer.Option("--tracks", help="True tracks of a run: MOTChallenge text.")] = None,
-    movements: Annotated[Path | None, typer.Option("--movements", help="CSV of a run's true movements.")] = None,
-    corrections: Annotated[Path | None, typer.Option("--corrections", help="What the audit page saved.")] = None,
-    camera: Annotated[str | None, typer.Option("--camera", help="Only this camera of the run.")] = None,
-    bin_min: Annotated[float, typer.Option("--bin", min=0.01, help="Length of a bin, minutes.")] = 15.0,
-    pictures: Annotated[Path | None, typer.Option("--pictures", help="Score a detector on this folder.")] = None,
-    weights: Annotated[str, typer.Option("--weights", help="Name, file or module:Class.")] = "roadtally-small",
-    input_: Annotated[int, typer.Option("--input", min=32, help="Long side of the network input.")] = 416,
-    split: Annotated[str | None, typer.Option("--split", help="Of a COCO file: only these pictures.")] = None,
-    rows: Annotated[Path | None, typer.Option("--rows", help="Write the detections here as COCO results.")] = None,
-    json_: Json = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """Of `roadtally eval`."""
+
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder of a finished run.")] = None
+    truth: Annotated[
+        Path | None,
+        typer.Option("--truth", help="Of a run: CSV of true crossings. With --pictures: COCO file or YOLO folder."),
+    ] = None
+    tracks: Annotated[Path | None, typer.Option("--tracks", help="True tracks of a run: MOTChallenge text.")] = None
+    movements: Annotated[Path | None, typer.Option("--movements", help="CSV of a run's true movements.")] = None
+    corrections: Annotated[Path | None, typer.Option("--corrections", help="What the audit page saved.")] = None
+    camera: Annotated[str | None, typer.Option("--camera", help="Only this camera of the run.")] = None
+    bin_min: Annotated[float, typer.Option("--bin", min=0.01, help="Length of a bin, minutes.")] = 15.0
+    pictures: Annotated[Path | None, typer.Option("--pictures", help="Score a detector on this folder.")] = None
+    weights: Annotated[str, typer.Option("--weights", help="Name, file or module:Class.")] = "roadtally-small"
+    long_side: Annotated[int, typer.Option("--input", min=32, help="Long side of the network input.")] = 416
+    split: Annotated[str | None, typer.Option("--split", help="Of a COCO file: only these pictures.")] = None
+    rows: Annotated[Path | None, typer.Option("--rows", help="Write the detections here as COCO results.")] = None
+    json: Annotated[Path | None, typer.Option("--json", help="Write everything here as JSON.")] = None
+
+
+@fields_as_options
+def evaluate(options: EvalOptions) -> None:
     """Score a run against true crossings, true tracks or a person's corrections; or any detector on pictures."""
     from stream.errors import ConfigError
-    from stream.evaluation.runs import TruthFiles
 
-    if (folder is None) == (pictures is None):
-        raise ConfigError("eval", "expected the folder of a run, or --pictures", "one of the two")
-    if folder is not None:
-        if not (truth or tracks or movements or corrections):
-            raise ConfigError(
-                "eval", "expected something to compare with", "--truth, --tracks, --movements or --corrections"
-            )
-        document = _run(folder, TruthFiles(truth, tracks, corrections, movements), camera, bin_min * 60)
+    if options.folder is not None and options.pictures is None:
+        document = _run(options, options.folder)
+    elif options.pictures is not None and options.folder is None:
+        document = _pictures(options, options.pictures)
     else:
-        if truth is None or pictures is None or tracks or movements or corrections:
-            raise ConfigError("eval", "pictures are scored against --truth alone", "a COCO file or a YOLO folder")
-        document = _pictures((pictures, truth, split), weights, input_, rows)
-    if json_ is not None:
-        _write(json_, document)
+        raise ConfigError("eval", "expected the folder of a run, or --pictures", "one of the two")
+    if options.json is not None:
+        _write(options.json, document)
 
 
-def _run(folder: Path, files: TruthFiles, camera: str | None, bin_s: float) -> dict[str, Any]:
-    from stream.commands.results import show_estimates
+def _run(options: EvalOptions, folder: Path) -> dict[str, Any]:
+    from stream.commands.audit import show_estimates
+    from stream.errors import ConfigError
     from stream.evaluation.document import run_document
-    from stream.evaluation.runs import evaluate_run
+    from stream.evaluation.runs import TruthFiles, evaluate_run
 
-    result = evaluate_run(folder, files, camera)
-    document = run_document(result, bin_s)
+    files = TruthFiles(options.truth, options.tracks, options.corrections, options.movements)
+    if files == TruthFiles():
+        what = "expected something to compare with"
+        raise ConfigError("eval", what, "--truth, --tracks, --movements or --corrections")
+    result = evaluate_run(folder, files, options.camera)
+    document = run_document(result, options.bin_min * 60)
     if document["counts"]:
         _show_counts(document)
         _show_differences(document)
@@ -72,16 +74,20 @@ def _run(folder: Path, files: TruthFiles, camera: str | None, bin_s: float) -> d
     return document
 
 
-def _pictures(data: tuple[Path, Path, str | None], weights: str, long_side: int, rows: Path | None) -> dict[str, Any]:
+def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
     from models.evaluation import PictureTruth, evaluate_detector
     from models.training.evaluate import mean
     from stream.display import console
+    from stream.errors import ConfigError
     from stream.evaluation.document import picture_document
     from stream.tables import new_table
 
+    if options.truth is None or options.tracks or options.movements or options.corrections:
+        raise ConfigError("eval", "pictures are scored against --truth alone", "a COCO file or a YOLO folder")
+    truth, weights, long_side = PictureTruth(pictures, options.truth, options.split), options.weights, options.long_side
     with console.status("looking at pictures") as status:
         result = evaluate_detector(
-            PictureTruth(*data), weights, long_side, lambda done, of: status.update(f"{done} of {of} pictures")
+            truth, weights, long_side, lambda done, of: status.update(f"{done} of {of} pictures")
         )
     known = [one for one in result.scores if one.boxes]
     table = new_table(f"{weights} at {long_side} on {result.pictures} pictures", ("class",), ("AP", "AP50", "boxes"))
@@ -90,8 +96,8 @@ def _pictures(data: tuple[Path, Path, str | None], weights: str, long_side: int,
         shares = (f"{100 * value:.1f}" if one.boxes else "–" for value in (one.ap, one.ap50))
         table.add_row(one.label, *shares, str(one.boxes), str(one.pictures))
     console.print(table)
-    if rows is not None:
-        _write(rows, result.rows)
+    if options.rows is not None:
+        _write(options.rows, result.rows)
     return {"weights": weights, "input": long_side} | picture_document(result)
 
 

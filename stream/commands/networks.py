@@ -1,15 +1,11 @@
-"""Detectors: what there is, how fast it is here, and training one of your own."""
+"""Detectors: what there is, how fast it is here, and in whole numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from stream.messages import Detections
 
 models = typer.Typer(help="List the detectors, or measure one on this machine.", invoke_without_command=True)
 
@@ -87,85 +83,6 @@ def quantise_one(
     console.print(f"{gain.path}\na picture on one thread: int8 {gain.int8_ms:.2f} ms, {native}", highlight=False)
     worth = gain.int8_ms < gain.native_ms
     console.print("use it: --set detector.precision=int8" if worth else "int8 is not faster here: leave it")
-
-
-def train(
-    data: Annotated[
-        list[Path], typer.Argument(help="Folders: annotations.json (COCO) and pictures, or YOLO txt files.")
-    ],
-    start: Annotated[str, typer.Option(help="Weights to start from: a name from `roadtally models`, or a file.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of check-points and weights; a run there goes on.")],
-    steps: Annotated[int, typer.Option(help="Updates of the weights.")] = 6000,
-    minutes: Annotated[float, typer.Option(help="At most so long.")] = float("inf"),
-    batch: Annotated[int, typer.Option(help="Pictures of 416x256 a step.")] = 16,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
-    activation: Annotated[str, typer.Option(help="silu or hswish, where another than that of the start.")] = "",
-    family: Annotated[str, typer.Option(help="Put a new head on a NanoDet-Plus: retinanet or faster-rcnn.")] = "",
-    frozen: Annotated[bool, typer.Option("--frozen", help="Let only the head learn, not the features.")] = False,
-    share: Annotated[
-        list[float] | None,
-        typer.Option(help="Part of the draws for each set after the first, in order; none: as their sizes say."),
-    ] = None,
-) -> None:
-    """Train the detector on your own pictures; interrupted training goes on where it was."""
-    from models.registry import weights_path
-    from models.training.train import TrainSettings, train
-    from stream.display import console
-
-    settings = TrainSettings(
-        tuple(data),
-        weights_path(start),
-        out,
-        shares=tuple(share or ()),
-        activation=activation,
-        family=family,
-        frozen=frozen,
-        steps=steps,
-        minutes=minutes,
-        batch=batch,
-        device=device,
-        threads=threads,
-    )
-    with console.status("reading the pictures") as status:
-
-        def tell(row: dict[str, Any]) -> None:
-            text = ", ".join(f"{key} {value}" for key, value in row.items())
-            if "ap50" in row or "batch" in row:
-                console.print(text, highlight=False)
-            else:
-                status.update(text)
-
-        train(settings, tell)
-    console.print(f"weights: {out / 'weights.safetensors'}", highlight=False)
-
-
-def label(
-    source: Annotated[Path, typer.Argument(help="A clip, or a folder of pictures.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the data set that is made.")],
-    model: Annotated[str, typer.Option("--weights", help="The detector that looks.")] = "roadtally-small",
-    every_s: Annotated[float, typer.Option(help="Of a clip: seconds between pictures.")] = 0.2,
-    most: Annotated[int, typer.Option(help="Of a clip: keep so many pictures, where most goes on; 0: all.")] = 0,
-    threads: Annotated[int, typer.Option(help="Processor threads; 0: all cores.")] = 0,
-) -> None:
-    """Label pictures or a clip by many looks at each, for `roadtally train` to learn from."""
-    from models.training.label import label_clip, label_folder
-    from models.training.labeller import Labeller
-    from stream.display import console
-
-    labeller = Labeller(model, threads=threads)
-    folder = source.is_dir()
-    looks: Iterable[tuple[object, Detections]] = (
-        label_folder(source, out, labeller) if folder else label_clip(source, out, labeller, every_s, most)
-    )
-    pictures = boxes = 0
-    with console.status("labelling") as status:
-        for _, found in looks:
-            pictures, boxes = pictures + 1, boxes + len(found)
-            status.update(f"{pictures} pictures, {boxes} boxes")
-    labeller.close()
-    console.print(f"looked at {pictures} pictures and found {boxes} boxes; the data set is in {out}", highlight=False)
-    console.print(f"next: roadtally train {out} --start {model} --out ...", highlight=False)
 
 
 def _pair(size: str) -> tuple[int, int]:

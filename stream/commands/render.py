@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream.commands.results import Run, make_folder
+from stream.commands.signature import fields_as_options
 
 if TYPE_CHECKING:
     from stream.config import Config
@@ -18,27 +20,35 @@ if TYPE_CHECKING:
 Moment = "seconds, H:MM:SS, or, of a live camera, a date and time (2026-05-04T07:00Z)."
 
 
-def render(
-    folder: Run,
-    from_: Annotated[str | None, typer.Option("--from", help=f"Begin there: {Moment}")] = None,
-    to: Annotated[str | None, typer.Option("--to", help=f"End there: {Moment}")] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The video; by default in DIR.")] = None,
-    source: Annotated[Path | None, typer.Option("--source", help="Where the video that was counted lies now.")] = None,
-    camera: Annotated[str | None, typer.Option("--camera", help="One of several cameras.")] = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions:
+    """Of `roadtally render`."""
+
+    folder: Run
+    begin: Annotated[str | None, typer.Option("--from", help=f"Begin there: {Moment}")] = None
+    end: Annotated[str | None, typer.Option("--to", help=f"End there: {Moment}")] = None
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The video; by default in DIR.")] = None
+    source: Annotated[Path | None, typer.Option("--source", help="Where the video that was counted lies now.")] = None
+    camera: Annotated[str | None, typer.Option("--camera", help="One of several cameras.")] = None
+
+
+@fields_as_options
+def render(options: RenderOptions) -> None:
     """Draw the annotated video of a run from its tracks and the original recording, or the file that was counted."""
     from stream.display import console
     from stream.render import Rendering, Span, originals_of
     from stream.replay import lanes_of, stored_config
 
+    folder, out, source = options.folder, options.out, options.source
     config = stored_config(folder)
-    lanes = _chosen(lanes_of(folder, config), camera, single=out is not None or source is not None)
+    lanes = _chosen(lanes_of(folder, config), options.camera, single=out is not None or source is not None)
     work = []
     for lane in lanes:
         name = lane.scene.camera
         own = folder if len(config.cameras) == 1 else folder / name
         found = next(one for one in config.cameras if one.name == name)
-        span = Span(_moment("--from", from_, folder, name, 0.0), _moment("--to", to, folder, name, math.inf))
+        begin = _moment("--from", options.begin, folder, name, 0.0)
+        span = Span(begin, _moment("--to", options.end, folder, name, math.inf))
         path = _path(config, own, span) if out is None else out
         originals = originals_of(config, found, own, source, seekable=_is_plain(folder, name))
         work.append((Rendering(config, lane, originals), path, span))

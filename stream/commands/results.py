@@ -1,57 +1,65 @@
-"""What is made of a finished run: count it again, report it, audit it."""
+"""What is made of a finished run: count it again, report it."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.commands.run import Lines, Movements, Out, Zones
+from stream.commands.run import DrawingOptions, Out
+from stream.commands.signature import fields_as_options
 
 if TYPE_CHECKING:
-    from stream.audit.estimate import Estimate
     from stream.replay import Recount
     from stream.reports.report import Findings
     from stream.reports.times import Axis
 
 Run = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run: its --out.")]
-Camera = Annotated[
-    str | None, typer.Option("--camera", help="Whose lines and zones are replaced, where a run has several.")
-]
 
 
-def replay(
-    folder: Run,
-    line: Lines = None,
-    zone: Zones = None,
-    movement: Movements = None,
-    out: Out = None,
-    camera: Camera = None,
-    set_: Annotated[
+@dataclass(frozen=True, kw_only=True)
+class RecountOptions(DrawingOptions):
+    """Of what counts a run again."""
+
+    folder: Run
+    out: Out = None
+    camera: Annotated[
+        str | None, typer.Option("--camera", help="Whose lines and zones are replaced, where a run has several.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions(RecountOptions):
+    """Of `roadtally replay`."""
+
+    settings: Annotated[
         list[str] | None, typer.Option("--set", help="Another key of the run's configuration: counting.anchor=centre.")
-    ] = None,
-) -> None:
+    ] = None
+
+
+@fields_as_options
+def replay(options: ReplayOptions) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
     from stream.display import console, show_complaints
-    from stream.options import read_drawing, read_settings
+    from stream.options import read_settings
     from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
     from stream.summary import stored_users, write_tally
     from stream.tables import show_tally
 
-    config = stored_config(folder)
-    changes = drawing_changes(config, read_drawing(line, zone, movement), camera)
-    config = stored_config(folder, {**changes, **read_settings(set_ or [])})
+    folder = options.folder
+    changes = drawing_changes(stored_config(folder), options.drawn(), options.camera)
+    config = stored_config(folder, {**changes, **read_settings(options.settings or [])})
     lanes = lanes_of(folder, config)
     recounts = [recount(lane, config.counting) for lane in lanes]
     scenes, users = [lane.scene for lane in lanes], stored_users(folder)
     tally = tally_of(lanes, recounts, users)
     show_tally(console, tally, scenes)
     show_complaints(users, scenes)
-    paths = write_tally(make_folder(out or folder / "replay"), tally, scenes)
+    paths = write_tally(make_folder(options.out or folder / "replay"), tally, scenes)
     _show_pace(recounts)
     for lane, one in zip(lanes, recounts, strict=True):
         if not one.ended:
@@ -69,87 +77,34 @@ def _show_pace(recounts: Sequence[Recount]) -> None:
     console.print(f"{frames} frames, {updates} boxes of tracks in {busy_s:.2f} s; {pace}", highlight=False)
 
 
-def report(
-    folder: Run,
-    line: Lines = None,
-    zone: Zones = None,
-    movement: Movements = None,
-    out: Out = None,
-    camera: Camera = None,
-    bin_min: Annotated[float, typer.Option("--bin", help="Length of a bin, minutes; a whole share of an hour.")] = 15.0,
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(RecountOptions):
+    """Of `roadtally report`."""
+
+    bin_min: Annotated[float, typer.Option("--bin", help="Length of a bin, minutes; a whole share of an hour.")] = 15.0
     start: Annotated[
         datetime | None, typer.Option("--start", help="Wall-clock time at which the video begins: 2026-05-04T07:00.")
-    ] = None,
-) -> None:
+    ] = None
+
+
+@fields_as_options
+def report(options: ReportOptions) -> None:
     """Tables and plots of a run: counts by bin, peak hours, heavy vehicles, trajectories. --line counts again."""
-    from stream.options import read_drawing
     from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
     from stream.reports.report import make_report
     from stream.summary import summarise
 
-    axis = _axis(bin_min, start)
+    folder, axis = options.folder, _axis(options.bin_min, options.start)
     config = stored_config(folder)
-    drawn = drawing_changes(config, read_drawing(line, zone, movement), camera)
+    drawn = drawing_changes(config, options.drawn(), options.camera)
     config = stored_config(folder, drawn) if drawn else config
     lanes = lanes_of(folder, config)
     summary = summarise(folder, [lane.scene for lane in lanes])
     tally = summary.tally
     if drawn:
         tally = tally_of(lanes, [recount(lane, config.counting) for lane in lanes], summary.moving)
-    findings = make_report(folder, lanes, summary.moving, tally, (axis, make_folder(out or folder / "report")))
+    findings = make_report(folder, lanes, summary.moving, tally, (axis, make_folder(options.out or folder / "report")))
     _show_findings(findings)
-
-
-def audit(
-    folder: Run,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The page; by default audit.html in the run's folder.")
-    ] = None,
-    corrections: Annotated[
-        Path | None, typer.Option("--corrections", help="A file that such a page saved: go on with it.")
-    ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option("--sample", min=1, help="So many strips, drawn at random."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same strips.")] = 7,
-) -> None:
-    """One page with the audit strips and a picture of each crossing, to check the counts by eye."""
-    from stream.audit.estimate import estimate
-    from stream.audit.page import PAGE, find_strips, write_page
-    from stream.corrections import read_corrections
-    from stream.display import console
-    from stream.replay import lanes_of, stored_config
-    from stream.summary import stored_crossings
-
-    entered = read_corrections(corrections) if corrections else []
-    crossings = stored_crossings(folder)
-    estimates = estimate(crossings, entered) if entered else []
-    strips = find_strips(lanes_of(folder, stored_config(folder)), crossings)
-    if sample is not None and sample < len(strips):
-        drawn = random.Random(seed).sample(range(len(strips)), sample)
-        strips = [strips[k] for k in sorted(drawn)]
-    path = write_page(folder, strips, entered, out or folder / PAGE)
-    counted = sum(len(strip.crossings) for strip in strips)
-    if estimates:
-        show_estimates(estimates)
-    size = path.stat().st_size / 2**20
-    console.print(f"{len(strips)} strips, {counted} crossings, {size:.1f} MiB", highlight=False)
-    console.print(f"  {path}", highlight=False, soft_wrap=True)
-
-
-def show_estimates(estimates: list[Estimate]) -> None:
-    """Corrected counts with their intervals."""
-    from stream.display import console
-    from stream.tables import new_table
-
-    numbers = ("counted", "of it checked", "missed", "extra", "count", "from", "to")
-    table = new_table("counts as corrected, with 95 % confidence", ("camera", "line", "direction"), numbers)
-    for row in estimates:
-        found = (row.counted, row.checked, row.missed, row.extra)
-        bounds = ("–" if value is None else f"{value:.1f}" for value in (row.count, row.low, row.high))
-        table.add_row(row.camera, row.line, row.direction, *(str(number) for number in found), *bounds)
-    console.print(table)
 
 
 def _show_findings(findings: Findings) -> None:

@@ -4,76 +4,95 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from stream.commands.signature import fields_as_options
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
     from stream.config import Config
 
-Lines = Annotated[
-    list[str] | None,
-    typer.Option("--line", help="NAME:x1,y1,x2,y2 in pixels, or as fractions of the picture when all are <= 1."),
-]
-Zones = Annotated[
-    list[str] | None, typer.Option("--zone", help="NAME:x1,y1,x2,y2,x3,y3 and so on: the corners, in order.")
-]
-Movements = Annotated[
-    list[str] | None,
-    typer.Option("--movement", help="NAME:ORIGIN,DESTINATION, two lines. By default all, where there are several."),
-]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
 MASKS_EVERY = 5
 Recording = Literal["annotated", "original", "events", "none"]
 Weights = Annotated[str | None, typer.Option("--weights", help="Detector: a name from `roadtally models`, or a file.")]
+Lines = Annotated[
+    list[str] | None,
+    typer.Option("--line", help="NAME:x1,y1,x2,y2 in pixels, or as fractions of the picture when all are <= 1."),
+]
 
 
-def run(
-    source: Annotated[str | None, typer.Argument(help="A video file, or a configuration (.yaml).")] = None,
-    line: Lines = None,
-    zone: Zones = None,
-    movement: Movements = None,
-    out: Out = None,
-    weights: Weights = None,
-    inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False,
-    record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None,
-    masks: Annotated[bool, typer.Option("--masks", help="Silhouettes too, on every fifth picture.")] = False,
-    no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none.")] = False,
-    profile: Annotated[Path | None, typer.Option(help="Operating points, as `roadtally tune` wrote them.")] = None,
-    port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None,
-    set_: Annotated[
+@dataclass(frozen=True, kw_only=True)
+class DrawingOptions:
+    """What is drawn over the picture of a camera."""
+
+    line: Lines = None
+    zone: Annotated[
+        list[str] | None, typer.Option("--zone", help="NAME:x1,y1,x2,y2,x3,y3 and so on: the corners, in order.")
+    ] = None
+    movement: Annotated[
+        list[str] | None,
+        typer.Option("--movement", help="NAME:ORIGIN,DESTINATION, two lines. By default all, where there are several."),
+    ] = None
+
+    def drawn(self) -> dict[str, dict[str, Any]]:
+        """Keys of a camera with their values, only those given. Raises ConfigError."""
+        from stream.options import read_drawing
+
+        return read_drawing(self.line, self.zone, self.movement)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(DrawingOptions):
+    """Of `roadtally run`."""
+
+    source: Annotated[str | None, typer.Argument(help="A video file, or a configuration (.yaml).")] = None
+    out: Out = None
+    weights: Weights = None
+    inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False
+    record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None
+    masks: Annotated[bool, typer.Option("--masks", help="Silhouettes too, on every fifth picture.")] = False
+    no_video: Annotated[bool, typer.Option("--no-video", help="The same as --record none.")] = False
+    profile: Annotated[Path | None, typer.Option(help="Operating points, as `roadtally tune` wrote them.")] = None
+    port: Annotated[int | None, typer.Option(help="Serve /healthz and /metrics on this port of this machine.")] = None
+    settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any other key of the configuration: detector.input=640.")
-    ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, which was cut off.")] = None,
-) -> None:
-    """Count road users in a video, or run a configuration."""
-    from stream.config_file import read_profile
-    from stream.folder import take_up
-    from stream.options import read_drawing
+    ] = None
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, which was cut off.")] = None
 
-    changes: dict[str, Any] = (read_profile(profile) if profile else {}) | {
-        "output.dir": out,
-        "detector.model": weights,
-        "output.record": record,
-        "health.port": port,
-    }
-    if inline:
-        changes["placement.mode"] = "inline"
-    if masks:
-        changes["masks.every"] = MASKS_EVERY
-    if no_video:
-        changes["output.record"] = "none"
-    given, drawn = {k: v for k, v in changes.items() if v is not None}, read_drawing(line, zone, movement)
-    if resume is not None:
-        if source or given or set_ or any(drawn.values()):
+    def changes(self) -> dict[str, Any]:
+        """Dotted keys of the configuration with their values, only those given. Raises ConfigError."""
+        from stream.config_file import read_profile
+
+        given = {
+            "output.dir": self.out,
+            "detector.model": self.weights,
+            "output.record": "none" if self.no_video else self.record,
+            "health.port": self.port,
+            "placement.mode": "inline" if self.inline else None,
+            "masks.every": MASKS_EVERY if self.masks else None,
+        }
+        profile = read_profile(self.profile) if self.profile else {}
+        return profile | {key: value for key, value in given.items() if value is not None}
+
+
+@fields_as_options
+def run(options: RunOptions) -> None:
+    """Count road users in a video, or run a configuration."""
+    from stream.folder import take_up
+
+    changes, drawn, settings = options.changes(), options.drawn(), options.settings or []
+    if options.resume is not None:
+        if options.source or changes or settings or drawn:
             raise ConfigError("--resume", "goes alone: a run goes on as it was configured", "leave the rest out")
-        _run(take_up(resume, os.environ), resume=True)
-    if source is None:
+        _run(take_up(options.resume, os.environ), resume=True)
+    if options.source is None:
         raise ConfigError("run", "expected a video, a configuration, or --resume", "see `roadtally run --help`")
-    _run(configured(source, drawn, given, set_ or []))
+    _run(configured(options.source, drawn, changes, settings))
 
 
 def _run(config: Config, *, resume: bool = False) -> NoReturn:

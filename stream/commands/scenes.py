@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from stream.commands.run import Weights, signals
+from stream.commands.signature import fields_as_options
 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same traffic.")]
 Light = Annotated[Literal["day", "dusk", "night"], typer.Option(help="Time of day.")]
 Duration = Annotated[float, typer.Option("--duration", help="Seconds.")]
 
 
-def synth(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the clip and its truth.")] = Path("runs/synth"),
-    seed: Seed = 7,
-    light: Light = "day",
-    duration_s: Duration = 20.0,
-    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
-    size: Annotated[str, typer.Option(help="Width x height.")] = "640x360",
-    density: Annotated[float, typer.Option(help="1: about 850 vehicles a lane and hour.")] = 1.0,
+@dataclass(frozen=True, kw_only=True)
+class SynthOptions:
+    """Of `roadtally synth`."""
+
+    out: Annotated[Path, typer.Option("--out", help="Folder of the clip and its truth.")] = Path("runs/synth")
+    seed: Seed = 7
+    light: Light = "day"
+    duration_s: Duration = 20.0
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0
+    size: Annotated[str, typer.Option(help="Width x height.")] = "640x360"
+    density: Annotated[float, typer.Option(help="1: about 850 vehicles a lane and hour.")] = 1.0
     pictures: Annotated[
         int, typer.Option(help="No clip, but so many pictures of many places and lights, for `roadtally train`.")
-    ] = 0,
-) -> None:
+    ] = 0
+
+
+@fields_as_options
+def synth(options: SynthOptions) -> None:
     """Make a synthetic traffic clip with its true boxes and true crossings."""
     from stream.synth import make
 
-    if pictures:
-        _pictures(out, pictures, seed)
+    if options.pictures:
+        _pictures(options.out, options.pictures, options.seed)
         return
-    width, _, height = size.partition("x")
-    result = make(
-        _settings(seed=seed, light=light, duration_s=duration_s, fps=fps, width=width, height=height, density=density),
-        out,
+    width, _, height = options.size.partition("x")
+    settings = _settings(
+        seed=options.seed,
+        light=options.light,
+        duration_s=options.duration_s,
+        fps=options.fps,
+        width=width,
+        height=height,
+        density=options.density,
     )
+    result = make(settings, options.out)
     for path in (result.clip, result.gt, result.crossings, result.line_file):
         typer.echo(f"  {path}")
     line = result.line

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from stream.commands.run import Lines, configured
+from stream.commands.signature import fields_as_options
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,22 +26,28 @@ if TYPE_CHECKING:
 RECORDED = "recorded.mp4"  # of a live camera, in the folder of the profile
 
 
-def tune(
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions:
+    """Of `roadtally tune`."""
+
     source: Annotated[
         str, typer.Argument(help="A clip of the camera, half a minute or more with traffic; or the camera's address.")
-    ],
-    line: Lines = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="CSV of its true crossings.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of profile.yaml and points.png.")] = Path("profile"),
-    weights: Annotated[list[str] | None, typer.Option("--weights", help="Detectors; may be repeated.")] = None,
-    precision: Annotated[list[str] | None, typer.Option(help="Number formats; may be repeated.")] = None,
-    inputs: Annotated[str, typer.Option(help="Long sides of the network's input.")] = "416,320,256",
-    every: Annotated[str, typer.Option(help="Pictures a look.")] = "1,2,3,4,6,8",
+    ]
+    line: Lines = None
+    truth: Annotated[Path | None, typer.Option("--truth", help="CSV of its true crossings.")] = None
+    out: Annotated[Path, typer.Option("--out", help="Folder of profile.yaml and points.png.")] = Path("profile")
+    weights: Annotated[list[str] | None, typer.Option("--weights", help="Detectors; may be repeated.")] = None
+    precision: Annotated[list[str] | None, typer.Option(help="Number formats; may be repeated.")] = None
+    inputs: Annotated[str, typer.Option(help="Long sides of the network's input.")] = "416,320,256"
+    every: Annotated[str, typer.Option(help="Pictures a look.")] = "1,2,3,4,6,8"
     seconds: Annotated[
         float, typer.Option(help="Of the clip, from its begin; of a camera, recorded first.", min=1.0)
-    ] = 60.0,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")] = None,
-) -> None:
+    ] = 60.0
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Any other key of the configuration.")] = None
+
+
+@fields_as_options
+def tune(options: TuneOptions) -> None:
     """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
     from stream.display import console
     from stream.sources import is_live, masked
@@ -47,11 +55,11 @@ def tune(
     from stream.tuning.plot import plot_points
     from stream.tuning.profile import write_profile
 
-    sizes, steps = _whole_numbers("--inputs", inputs), _whole_numbers("--every", every)
-    base = [*(set_ or []), f"detector.input={max(sizes)}", "output.record=none"]
-    config, camera = _camera(source, line, base, out, seconds)
-    all_looks = _all_looks(config, camera, weights, precision, sizes, seconds)
-    true = _truth(truth, Path(camera.source).stem, len(all_looks[0].seen))
+    sizes, steps = _whole_numbers("--inputs", options.inputs), _whole_numbers("--every", options.every)
+    source, out = options.source, options.out
+    config, camera = _camera(options, max(sizes))
+    all_looks = _all_looks(options, sizes, config, camera)
+    true = _truth(options.truth, Path(camera.source).stem, len(all_looks[0].seen))
     measured = measure(config, camera.scene, all_looks, steps, true)
     _show(measured, has_truth=true is not None)
     shown = masked(source) if is_live(source) else Path(source).name
@@ -60,23 +68,22 @@ def tune(
     console.print("\n".join(str(path) for path in paths), highlight=False)
 
 
-def _camera(
-    source: str, line: list[str] | None, settings: list[str], out: Path, seconds: float
-) -> tuple[Config, CameraPlan]:
+def _camera(options: TuneOptions, size: int) -> tuple[Config, CameraPlan]:
     """A live camera is recorded first; its plan is then that of the recording."""
     from stream.cameras import plan_camera
     from stream.options import read_drawing
     from stream.sources import is_live
     from stream.video import probe
 
-    config = configured(source, read_drawing(line, None, None), {}, settings)
+    settings = [*(options.settings or []), f"detector.input={size}", "output.record=none"]
+    config = configured(options.source, read_drawing(options.line, None, None), {}, settings)
     (first, *more) = config.cameras
     if more:
         raise ConfigError("tune", f"expected one camera, got {1 + len(more)}", "tune one after the other")
     if not first.lines:
         raise ConfigError("tune", "expected a line to count at", "for example --line A:0.1,0.5,0.9,0.5")
     if is_live(first.source):
-        first = first.model_copy(update={"source": str(_recorded(first, out / RECORDED, seconds))})
+        first = first.model_copy(update={"source": str(_recorded(first, options.out / RECORDED, options.seconds))})
     return config, plan_camera(config, first, probe(first.source))
 
 
@@ -96,14 +103,7 @@ def _recorded(camera: CameraConfig, path: Path, seconds: float) -> Path:
         return record(source, info, path, seconds, tell)
 
 
-def _all_looks(
-    config: Config,
-    camera: CameraPlan,
-    weights: list[str] | None,
-    precision: list[str] | None,
-    sizes: list[int],
-    seconds: float,
-) -> list[Looks]:
+def _all_looks(options: TuneOptions, sizes: list[int], config: Config, camera: CameraPlan) -> list[Looks]:
     """Of every network at every size, at the whole and, where that spares much, at the part near the lines."""
     from models.contract import DetectorSpec
     from models.registry import open_detector
@@ -115,15 +115,16 @@ def _all_looks(
     wanted = config.detector
     ways = [Look(input_, region) for input_ in sorted(sizes, reverse=True) for region in get_args(Region)]
     boxes = {letterbox_of(wanted, camera.scene, camera.letterbox, way): way for way in reversed(ways)}
+    models, precisions = options.weights or [wanted.model], options.precision or [wanted.precision]
     found = []
     with console.status("") as status:
         warm = DetectorSpec(wanted.model, ((64, 64),), wanted.engine)
         open_detector(warm).close()  # what the engine itself takes is no network's memory
-        for model, number in itertools.product(weights or [wanted.model], precision or [wanted.precision]):
+        for model, number in itertools.product(models, precisions):
             spec = DetectorSpec(model, (), wanted.engine, number, score=wanted.score, threads=wanted.threads)
             for way in reversed(boxes.values()):
                 status.update(f"{model}, {number}, input {way.name}: looking at the clip")
-                found.append(look(config, camera, spec, way, seconds))
+                found.append(look(config, camera, spec, way, options.seconds))
     return found
 
 
