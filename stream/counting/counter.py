@@ -68,7 +68,7 @@ class Counter:
             stand, crossed = self._sides.follow(courses)
             crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
             if crossed or self._on_trial or np.count_nonzero(open_):
-                proven = courses.proven(self.settings.travel)
+                proven = courses.proven(self.settings.travel, ~open_)
                 crossed += bridge_births(self._sides, courses, proven, open_)
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
             self._sides.keep(stand, courses, on)
@@ -83,7 +83,8 @@ class Counter:
         if len(courses):
             stand, _ = self._sides.follow(courses)
             crossed = bridge_deaths(self._sides, courses, stand, np.arange(len(courses)))
-            crossings = self._enter(courses, courses.proven(self.settings.travel), crossed, np.zeros(0))
+            proven = courses.proven(self.settings.travel, ~self._open)
+            crossings = self._enter(courses, proven, crossed, np.zeros(0))
         recent = self._recent
         self.__init__(self.scene, self.settings)  # type: ignore[misc]
         self._recent = recent

@@ -68,15 +68,19 @@ class Courses(msgspec.Struct, frozen=True):
         """Courses that do not reach the last frame: indices."""
         return (self.frame.take(self.stop - 1) < self.frames - 1).nonzero()[0]
 
-    def proven(self, travel: float) -> np.ndarray:
-        """Whether the track is confirmed and has gone this share of its box size: it is no standing thing. bool (R,)
+    def proven(self, travel: float, before: np.ndarray) -> np.ndarray:
+        """Whether the track, confirmed, has ever gone this share of its box size: it is no standing thing. bool (R,)
 
+        before: bool (C,), whose tracks had done so before: who turns and comes back to where it began is still proven.
         The size is between that at first and that of now: the box of who comes near may grow as fast as it goes. The
         longest step is left out: a track that hops from one parked car to the next has moved once."""
         r, first = self.row, self.spread(self.first)
         way = np.hypot(r[X] - first[FIRST_X], r[Y] - first[FIRST_Y]) - r[LEAP]
         area2 = r[W] * r[H] * first[FIRST_AREA]
-        return (way >= travel * np.sqrt(np.sqrt(area2))) & (r[CONFIRMED] > 0)
+        far = (way >= travel * np.sqrt(np.sqrt(area2))) & (r[CONFIRMED] > 0)
+        far[self.start] |= before
+        times = far.cumsum()
+        return times > self.spread(times[self.start] - far[self.start])
 
     def at(self, track_id: np.ndarray, frame: np.ndarray | int) -> np.ndarray:
         """The rows of tracks i64 (K,) after frames (K,), or -1 where one was not there: i64 (K,)."""

@@ -34,7 +34,7 @@ def watch(settings: SynthSettings) -> tuple[list[TrueFrame], tuple[Line, ...], l
     """The truth of each frame, the lines that `make` would write, and who crosses them, without drawing it."""
     camera = _camera(settings)
     lines = _lines(settings) or (suggest_line(camera, Road(settings.lanes)),)
-    book, frames = CrossingBook(CLIP, lines), []
+    book, frames = CrossingBook(CLIP, lines, settings.fps), []
     for seen, truth in _scenes(settings, camera):
         book.see(seen, truth)
         frames.append(truth)
@@ -63,7 +63,7 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
     clip, gt, crossings, line_file = (out_dir / name for name in names)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        renderer, book = _renderer(settings, camera), CrossingBook(CLIP, lines)
+        renderer, book = _renderer(settings, camera), CrossingBook(CLIP, lines, settings.fps)
         with ClipWriter(clip, size, settings.fps) as writer, gt.open("w", encoding="ascii") as mot:
             for seen, truth in _scenes(settings, camera):
                 mot.write(mot_rows(truth))

@@ -18,7 +18,10 @@ from stream.truth import TrueCrossing
 RASTER_WIDTH = 640
 """Hiding is worked out on a picture of at most this width, in pixels."""
 HIDDEN = 0.25
-"""A crossing of which never more than this share was visible cannot be counted by eye: `uncertain`."""
+GLANCE_S = 1.0
+"""Who shows less than this share of itself all the time for so long before its place on the ground changes sides, or
+after that, cannot be counted by eye: the crossing is `uncertain`. The time is the slack with which crossings are
+matched: nobody can say more exactly when someone crossed who was hidden for longer."""
 
 
 class TrueFrame(msgspec.Struct, frozen=True):
@@ -112,26 +115,28 @@ class CrossingBook:
     """Follows whose picture is on which line, and makes a crossing of it when the body has left the line and its place
     on the ground changed sides. At the ends of the clip only a part of that is seen: such rows are flagged `edge`."""
 
-    def __init__(self, clip: str, lines: Sequence[Line]) -> None:
-        self._clip, self._lines = clip, lines
+    def __init__(self, clip: str, lines: Sequence[Line], fps: float) -> None:
+        self._clip, self._lines, self._glance = clip, lines, round(GLANCE_S * fps)
         self._open: dict[tuple[str, int], _Passage] = {}
-        self._rows: list[TrueCrossing] = []
+        self._closed: list[tuple[TrueCrossing, _Passage]] = []
+        self._shares: dict[int, dict[int, float]] = {}  # by track and frame: how much of it was visible
         self._latest = -1
 
     def see(self, seen: Sequence[Sighting], frame: TrueFrame) -> None:
         """One frame: sightings and their truth, in the same order."""
         self._latest = frame.seq
         for sighting, share in zip(seen, frame.visibility.tolist(), strict=True):
+            self._shares.setdefault(sighting.track_id, {})[frame.seq] = share
             for line in self._lines:
-                self._follow(line, sighting, share)
+                self._follow(line, sighting)
 
-    def _follow(self, line: Line, sighting: Sighting, share: float) -> None:
+    def _follow(self, line: Line, sighting: Sighting) -> None:
         key = (line.name, sighting.track_id)
         side = _side(line, sighting.hull)
         if side.min() < 0 < side.max():
-            passage = self._open.setdefault(key, _Passage(sighting.label, self._latest))
+            passage = self._open.setdefault(key, _Passage(sighting.track_id, sighting.label, self._latest))
             passage.anchors.append(sighting.anchor)
-            passage.last, passage.share = self._latest, max(passage.share, share)
+            passage.last = self._latest
         elif key in self._open:
             self._close(line, self._open.pop(key))
 
@@ -146,26 +151,37 @@ class CrossingBook:
         passed = side[0] * side[-1] < 0 or (edge and side[0] != side[-1])
         if not (passed and 0 <= reach <= 1):  # beside the line, standing on it, or only leaning over it
             return
-        flag = "edge" if edge else "uncertain" if passage.share < HIDDEN else ""
+        passage.change = passage.first + int(np.flatnonzero(side * side[-1] <= 0)[-1]) + 1
         direction = "in" if side[-1] > side[0] else "out"
         frame = (passage.first + passage.last) // 2
-        self._rows.append(
-            TrueCrossing(self._clip, line.name, frame, passage.first, passage.last, passage.label, direction, flag)
-        )
+        flag, span = "edge" if edge else "", (passage.first, passage.last)
+        row = TrueCrossing(self._clip, line.name, frame, *span, passage.label, direction, flag)
+        self._closed.append((row, passage))
 
     def rows(self) -> list[TrueCrossing]:
         """All crossings, with those still on a line at the last frame, by line and frame."""
         for (name, _), passage in self._open.items():
             self._close(next(line for line in self._lines if line.name == name), passage)
         self._open.clear()
-        return sorted(self._rows, key=lambda row: (row.line, row.frame, row.first))
+        rows = [
+            row if row.flag or self._seen(passage) else msgspec.structs.replace(row, flag="uncertain")
+            for row, passage in self._closed
+        ]
+        return sorted(rows, key=lambda row: (row.line, row.frame, row.first))
+
+    def _seen(self, passage: _Passage) -> bool:
+        """Whether it could be seen on both sides."""
+        shares, at, glance = self._shares[passage.track_id], passage.change, self._glance
+        sides = range(at - glance, at), range(at, at + glance + 1)
+        return all(max(shares.get(seq, 0.0) for seq in side) >= HIDDEN for side in sides)
 
 
 class _Passage(msgspec.Struct):
+    track_id: int
     label: str
     first: int
     last: int = -1
-    share: float = 0.0
+    change: int = -1  # the frame with which its place on the ground is on the other side
     anchors: list[np.ndarray] = []
 
 

@@ -133,6 +133,11 @@ def test_counts_both_ways_when_a_vehicle_turns_round() -> None:
     assert directions(count({1: [*down(300, 100, 300, 5), *down(300, 300, 100, -5)]})) == ["in", "out"]
 
 
+def test_counts_both_ways_when_a_vehicle_turns_round_to_where_it_came_from() -> None:
+    """Back near its first place a track had gone nowhere, so its second crossing was never proven."""
+    assert directions(count({1: [*down(300, 170, 300, 5), *down(300, 300, 160, -5)]})) == ["in", "out"]
+
+
 def test_counts_nothing_when_a_box_leaps_across_for_one_frame() -> None:
     """Two vehicles in one box for a moment: the anchor leaps to the other side and back."""
     path = [*down(300, 100, 180, 2), (300.0, 250.0), *down(300, 180, 100, -2)]

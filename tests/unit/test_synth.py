@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -120,21 +121,33 @@ def test_crossing_is_flagged_when_it_lies_at_an_end_of_the_clip(clip: SynthResul
         assert (row["flag"] == "edge") == at_end
 
 
-def test_crossing_is_uncertain_when_the_vehicle_was_hidden_all_the_time() -> None:
-    book = CrossingBook("clip", [Line("A", 0, 180, 640, 180)])
-    line_y = 24.0
-    for seq, y_m in enumerate(np.arange(line_y + 12, line_y - 14, -1.0)):
-        seen = sight(("hatchback", float(y_m), 1))
+@pytest.mark.parametrize(
+    ("hidden", "flag"),
+    {
+        "always": (lambda seq, at: True, "uncertain"),
+        "until it was over the line": (lambda seq, at: seq < at, "uncertain"),
+        "from just before the line on": (lambda seq, at: seq > at - 3, "uncertain"),
+        "while on the line": (lambda seq, at: abs(seq - at) < 12, ""),
+        "never": (lambda seq, at: False, ""),
+    }.values(),
+)
+def test_crossing_is_uncertain_when_the_vehicle_was_hidden_on_a_side(
+    hidden: Callable[[int, int], bool], flag: str
+) -> None:
+    book = CrossingBook("clip", [Line("A", 0, 180, 640, 180)], 25)
+    frames = [sight(("hatchback", y_m, 1)) for y_m in np.arange(60.0, 8.0, -0.5).tolist()]
+    over = next(seq for seq, seen in enumerate(frames) if seen[0].anchor[1] > 180)
+    for seq, seen in enumerate(frames):
         frame = true_frame(seq, seq / 25, seen, SIZE)
-        frame.visibility[:] = 0.1
+        frame.visibility[:] = 0.1 if hidden(seq, over) else 1.0
         book.see(seen, frame)
     (row,) = book.rows()
-    assert (row.direction, row.flag, row.label) == ("in", "uncertain", "car")
+    assert (row.direction, row.flag, row.label) == ("in", flag, "car")
 
 
 def test_crossing_is_told_when_the_clip_ends_just_as_the_vehicle_comes_to_the_line() -> None:
     """A regression: counted where its wheels touched, it stood as an extra in the last frame of the demo."""
-    book = CrossingBook("clip", [Line("A", 0, 180, 640, 180)])
+    book = CrossingBook("clip", [Line("A", 0, 180, 640, 180)], 25)
     for seq, y_m in enumerate(np.arange(60.0, 10.0, -0.5)):
         seen = sight(("hatchback", float(y_m), 1))
         book.see(seen, true_frame(seq, seq / 25, seen, SIZE))
