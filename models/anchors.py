@@ -10,18 +10,20 @@ STRIDES = (8, 16, 32, 64)
 SHAPES = ((2.5, 2.0), (1.25, 2.75))
 """Width and height in strides of the anchors of a cell: a vehicle, and a person or two-wheeler. Half of the road users
 that we train with are smaller than 16 px in an input of 416: there the finest anchors are."""
+DEFAULT_BOXES = ((1.5, 1.5), (2.1, 2.1), (2.1, 1.05), (1.05, 2.1))
+"""Those of SSD: a square, the one between it and that of the next level, and that one wide and high."""
 LARGEST = float(np.log(1000 / 16))  # no side grows by more than exp of this, as in torchvision
 
 
 @cache
-def anchors(input_hw: tuple[int, int]) -> np.ndarray:
+def anchors(input_hw: tuple[int, int], shapes: tuple[tuple[float, float], ...] = SHAPES) -> np.ndarray:
     """xyxy f32 (A, 4) px of an input: finest level first, row by row, the shapes of a cell together. They stand round
     the corner of their cell; a level's size is rounded up."""
     levels = []
     for stride in STRIDES:
         rows, columns = np.mgrid[: -(-input_hw[0] // stride), : -(-input_hw[1] // stride)] * stride
         corner = np.stack((columns, rows, columns, rows), -1)[:, :, None]  # (h, w, 1, 4)
-        half = np.array([(-w, -h, w, h) for w, h in SHAPES]) * stride / 2
+        half = np.array([(-w, -h, w, h) for w, h in shapes]) * stride / 2
         levels.append((corner + half).reshape(-1, 4))
     return np.concatenate(levels).astype(np.float32)
 

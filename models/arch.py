@@ -50,6 +50,11 @@ class RetinaNetArch(NanoDetArch):
 
 
 @dataclass(frozen=True, slots=True)
+class SsdArch(NanoDetArch):
+    """The shape of an SSD on the features of a NanoDet-Plus."""
+
+
+@dataclass(frozen=True, slots=True)
 class FasterRcnnArch(NanoDetArch):
     """The shape of a Faster R-CNN on the features of a NanoDet-Plus: channels of its second stage, and how many
     proposals reach that (which no tensor depends on)."""

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 
 if TYPE_CHECKING:
     from models.network import Network
@@ -46,6 +46,13 @@ FAMILIES: dict[str, Family] = {
         "models.retinanet:RetinaNet",
         "models.engines.graph_retinanet:build",
         "models.training.loss_retinanet:retinanet_loss",
+    ),
+    "ssd": Family(
+        "roadtally-ssd-1",
+        SsdArch,
+        "models.ssd:Ssd",
+        "models.engines.graph_ssd:build",
+        "models.training.loss_ssd:ssd_loss",
     ),
     "faster-rcnn": Family(
         "roadtally-faster-rcnn-1",

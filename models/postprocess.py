@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from models.anchors import anchors, corrected
+from models.anchors import DEFAULT_BOXES, anchors, corrected
 from stream.messages import Detections
 
 MAX_CANDIDATES = 300  # boxes that reach the suppression, best first
@@ -71,6 +71,10 @@ def _corrected_anchors(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, i
     return corrected(anchors(input_hw)[rows], raw[:, -4:])
 
 
+def _corrected_default_boxes(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
+    return corrected(anchors(input_hw, DEFAULT_BOXES)[rows], raw[:, -4:])
+
+
 def _as_given(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
     """A second stage knows where its proposals are, and has decoded."""
     return raw[:, -4:]
@@ -80,6 +84,7 @@ READINGS: dict[str, Reading] = {
     "yolox": Reading(_yolox_scores, _yolox_boxes),
     "nanodet": Reading(_nanodet_scores, _nanodet_boxes),
     "retinanet": Reading(_scores_and_box, _corrected_anchors),
+    "ssd": Reading(_scores_and_box, _corrected_default_boxes),
     "faster-rcnn": Reading(_scores_and_box, _as_given),
 }
 """By the name in models.families."""

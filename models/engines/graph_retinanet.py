@@ -22,16 +22,21 @@ def build(arch: RetinaNetArch, tensors: Mapping[str, np.ndarray]) -> ov.Model:
     pictures, x = pictures_input()
     levels = pyramid(arch, below("features.", tensors), x)
     layers = Layers(tensors, arch.activation)
-    rows = [_rows(layers, f"head.towers.{k}", level, arch.classes + 4) for k, level in enumerate(levels)]
-    kinds, deltas = split(ops.concat(rows, 1).output(0), 2, arch.classes, 4)
+    kinds, deltas = split(anchor_rows(layers, levels, len(SHAPES), arch.classes + 4), 2, arch.classes, 4)
     return ov.Model([ops.result(ops.concat([ops.sigmoid(kinds), deltas], 2))], [pictures], "retinanet")
 
 
-def _rows(layers: Layers, name: str, level: Node, outputs: int) -> Node:
-    """A tower over a level (1, C, h, w) -> f32 (1, h x w x shapes, outputs)."""
+def anchor_rows(layers: Layers, levels: list[Node], shapes: int, outputs: int) -> Node:
+    """The head over levels (1, C, h, w) -> f32 (1, A, outputs), see models.anchor_head.AnchorHead."""
+    rows = [_rows(layers, f"head.towers.{k}", level, (shapes, outputs)) for k, level in enumerate(levels)]
+    return ops.concat(rows, 1).output(0)
+
+
+def _rows(layers: Layers, name: str, level: Node, shape: tuple[int, int]) -> Node:
+    """A tower over a level (1, C, h, w) -> f32 (1, h x w x shapes, outputs); shape: shapes, outputs."""
     x = level
     for k in range(2):
         x = layers.separable(f"{name}.convs.{k}", x)
     x = layers.linear(f"{name}.pred", x)
-    apart = ops.reshape(x, np.array([len(SHAPES), outputs, -1]), False)
-    return ops.reshape(ops.transpose(apart, np.array([2, 0, 1])), np.array([1, -1, outputs]), False).output(0)
+    apart = ops.reshape(x, np.array([*shape, -1]), False)
+    return ops.reshape(ops.transpose(apart, np.array([2, 0, 1])), np.array([1, -1, shape[1]]), False).output(0)

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.anchor_head import AnchorHead
 from models.families import family_name, family_of
+from models.nanodet import NanoDet
 from models.network import Deployed, Network
 from models.postprocess import PostProcess
 from models.stills import Detect
@@ -29,6 +31,7 @@ from models.training.labels import IGNORE, read_sets
 from models.training.loss import Loss
 from models.training.pictures import PictureStore
 from models.training.run import Run, begin, resume, save, start_network
+from models.training.start_boxes import begin_boxes
 from models.weights import write_weights
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS, Detections
@@ -104,7 +107,7 @@ def _train(settings: TrainSettings, tell: Tell) -> Network:
     sets = read_sets(settings.data, settings.shares, "train")
     store, data = PictureStore(sets, settings.out), [item for items in sets for item in items]
     batches = Batches(data, store, settings.batch, settings.seed, settings.mosaic)
-    run = resume(settings.out, settings.device, settings.frozen) or _begin(settings)
+    run = resume(settings.out, settings.device, settings.frozen) or _begin(settings, batches)
     if settings.device == "cpu" and _has_bf16(settings.device):
         hasten(run.network)
     began = time.monotonic() - run.elapsed_s
@@ -130,8 +133,11 @@ def _train(settings: TrainSettings, tell: Tell) -> Network:
     return run.averaged
 
 
-def _begin(settings: TrainSettings) -> Run:
+def _begin(settings: TrainSettings, batches: Batches) -> Run:
     network = start_network(settings.start, settings.activation, settings.family)
+    start, head = start_network(settings.start), getattr(network, "head", None)
+    if isinstance(start, NanoDet) and isinstance(head, AnchorHead):
+        begin_boxes(head, start, batches)
     return begin(network, settings.device, settings.frozen)
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 
-from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
+from models.anchor_head import AnchorHead
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
 from models.families import family_name, family_of, new_network
@@ -19,7 +20,6 @@ from models.network import Deployed, Network
 from models.postprocess import PostProcess, suppress
 from models.proposal_head import ProposalHead
 from models.registry import open_detector
-from models.retinanet import AnchorHead
 from models.weights import write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
@@ -38,11 +38,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 SMALL_NANODET = NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)
 SMALL_RETINANET = RetinaNetArch(stem=8, stages=(16, 32, 64), pyramid=16)
+SMALL_SSD = SsdArch(stem=8, stages=(16, 32, 64), pyramid=16)
 SMALL_FASTER_RCNN = FasterRcnnArch(stem=8, stages=(16, 32, 64), pyramid=16, hidden=16, proposals=300)
 
 
 @pytest.fixture(
-    scope="module", params=[Arch(width=0.125), SMALL_NANODET, SMALL_RETINANET, SMALL_FASTER_RCNN], ids=family_name
+    scope="module",
+    params=[Arch(width=0.125), SMALL_NANODET, SMALL_RETINANET, SMALL_SSD, SMALL_FASTER_RCNN],
+    ids=family_name,
 )
 def network(request: pytest.FixtureRequest) -> Network:
     """Random weights of which some cells fire."""
@@ -152,6 +155,7 @@ def test_results_belong_to_their_pictures_when_taken_late(engine: str, opened: O
         Arch(width=0.125, stem="strided", depthwise=False, activation="hswish"),
         SMALL_NANODET,  # its shuffle of channels once came out wrong in OpenVINO
         SMALL_RETINANET,
+        SMALL_SSD,
     ],
 )
 def test_graph_equals_module_when_built_from_its_tensors(arch: AnyArch, pictures: np.ndarray) -> None:

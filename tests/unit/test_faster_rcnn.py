@@ -1,4 +1,4 @@
-"""RetinaNet and Faster R-CNN on the embedded features: what they propose, what they learn, and what is refused."""
+"""SSD, RetinaNet and Faster R-CNN on the embedded features: what they propose, what they learn, and what is refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +11,20 @@ from torch.nn.functional import grid_sample
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import roi_align
 
-from models.anchors import SHAPES, STRIDES, anchors, corrected
-from models.arch import Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
+from models.anchors import DEFAULT_BOXES, SHAPES, STRIDES, anchors, corrected
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.contract import DetectorSpec
 from models.families import family_of, new_network
 from models.faster_rcnn import FasterRcnn
-from models.nanodet import NanoDet
+from models.nanodet import NanoDet, decode
+from models.network import cell_grid
 from models.proposals import SIDE, level_of, points
 from models.registry import open_detector
-from models.retinanet import RetinaNet
+from models.training.batches import Batch
 from models.training.labels import IGNORE, Boxes
+from models.training.loss_ssd import ssd_loss
 from models.training.run import begin, start_network
+from models.training.start_boxes import begin_boxes
 from models.weights import write_weights
 from stream.errors import ConfigError, ModelError
 
@@ -183,16 +186,74 @@ def test_first_stage_is_the_start_when_it_is_adopted() -> None:
         torch.testing.assert_close(network._cell_rows(network.features(x)), start(x))
 
 
-def test_classes_of_every_shape_are_those_of_the_start_when_retinanet_adopts_it() -> None:
+SLIM_FEATURES = {"stem": 8, "stages": (16, 32, 64), "pyramid": 16}
+ON_ANCHORS = [(RetinaNetArch(**SLIM_FEATURES), SHAPES, 0), (SsdArch(**SLIM_FEATURES), DEFAULT_BOXES, 1)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("arch", "shapes", "first"), ON_ANCHORS, ids=["retinanet", "ssd"])
+def test_classes_of_every_shape_are_those_of_the_start_when_it_is_adopted(
+    arch: AnyArch, shapes: tuple[object, ...], first: int
+) -> None:
     torch.manual_seed(0)
-    slim_arch = {"stem": 8, "stages": (16, 32, 64), "pyramid": 16}
-    start = NanoDet(NanoDetArch(**slim_arch)).eval()  # type: ignore[arg-type]
-    network = RetinaNet(RetinaNetArch(**slim_arch)).eval()  # type: ignore[arg-type]
+    start = NanoDet(NanoDetArch(**SLIM_FEATURES)).eval()  # type: ignore[arg-type]
+    network = new_network(arch).eval()
     network.adopt(start)
     x = torch.rand(1, 3, *HW) * 255
     with torch.no_grad():
-        torch.testing.assert_close(network(x)[:, :: len(SHAPES), :6], start(x)[..., :6])
-        torch.testing.assert_close(network(x)[:, 1 :: len(SHAPES), :6], start(x)[..., :6])
+        for k in range(len(shapes)):
+            found = network(x)[:, k :: len(shapes), first : first + 6]
+            torch.testing.assert_close(found, start(x)[..., :6])
+
+
+class Same:
+    """Batches of one picture, over and over."""
+
+    def after(self, step: int) -> object:
+        while True:
+            yield Batch(np.full((2, *HW, 3), 128, np.uint8), [])
+
+
+@pytest.mark.parametrize(("arch", "shapes", "first"), ON_ANCHORS, ids=["retinanet", "ssd"])
+def test_boxes_of_every_anchor_are_those_of_the_start_when_they_are_begun(
+    arch: AnyArch, shapes: tuple[tuple[float, float], ...], first: int
+) -> None:
+    torch.manual_seed(0)
+    start = NanoDet(NanoDetArch(**SLIM_FEATURES)).eval()  # type: ignore[arg-type]
+    for tower in start.head:
+        tower.pred.weight.data[6:] = 0  # all boxes reach as far, in strides
+        tower.pred.bias.data[:6] = 0
+    network = new_network(arch).eval()
+    network.adopt(start)
+    begin_boxes(network.head, start, Same(), 2)  # type: ignore[arg-type]
+    x = torch.full((1, 3, *HW), 128.0)
+    with torch.no_grad():
+        wanted = decode(start(x), *cell_grid(*HW, STRIDES))[0].repeat_interleave(len(shapes), 0)
+        found = corrected(anchors(HW, shapes), network(x)[0, :, -4:].numpy())
+    np.testing.assert_allclose(found, wanted.numpy(), atol=0.5)
+
+
+def test_default_boxes_near_a_truth_answer_when_none_overlaps_it_enough() -> None:
+    start = anchors(HW, DEFAULT_BOXES)
+    raw = torch.zeros(1, len(start), 11)
+    raw[..., 0] = 9.0  # sure of the background
+    tiny = boxes((15.0, 15.0, 19.0, 19.0))
+    loss = ssd_loss(raw.requires_grad_(), [tiny], HW)
+    assert loss.positives > 0
+    loss.total.backward()
+    assert raw.grad is not None
+    pulled = raw.grad[0].abs().sum(1).nonzero()[:, 0]
+    own = raw.grad[0, :, 3] < 0  # towards the car: the gradient falls with its logit
+    assert 0 < own.sum() < 9
+    assert len(pulled) <= own.sum() + max(10, 3 * own.sum())  # and the hardest of the background
+    middle = (start[own.numpy(), :2] + start[own.numpy(), 2:]) / 2
+    assert np.abs(middle - 17).max() <= 8
+
+
+def test_nothing_pulls_on_default_boxes_when_they_overlap_an_ignored_box() -> None:
+    raw = torch.zeros(1, len(anchors(HW, DEFAULT_BOXES)), 11, requires_grad=True)
+    whole = Boxes.of([(np.array([-99, -99, 999, 999], np.float32), IGNORE, 1.0)])
+    ssd_loss(raw, [whole], HW).total.backward()
+    assert raw.grad is not None and not raw.grad.any()
 
 
 def test_config_error_when_a_family_cannot_go_on_from_the_start(tmp_path: Path) -> None:

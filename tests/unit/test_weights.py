@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 
-from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch
+from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.families import family_name, new_network
 from models.listing import list_models
 from models.registry import MODELS, find_weights
@@ -30,7 +30,9 @@ SLIM: dict[str, Any] = {"stem": 8, "stages": (16, 32, 64), "pyramid": 16}
 
 
 @pytest.mark.parametrize(
-    "arch", [SMALL, NanoDetArch(**SLIM), RetinaNetArch(**SLIM), FasterRcnnArch(**SLIM, hidden=8)], ids=family_name
+    "arch",
+    [SMALL, NanoDetArch(**SLIM), RetinaNetArch(**SLIM), SsdArch(**SLIM), FasterRcnnArch(**SLIM, hidden=8)],
+    ids=family_name,
 )
 def test_network_comes_back_when_written_and_read(arch: AnyArch, tmp_path: Path) -> None:
     network = new_network(arch)
