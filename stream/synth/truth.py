@@ -151,7 +151,8 @@ class CrossingBook:
         passed = side[0] * side[-1] < 0 or (edge and side[0] != side[-1])
         if not (passed and 0 <= reach <= 1):  # beside the line, standing on it, or only leaning over it
             return
-        passage.change = passage.first + int(np.flatnonzero(side * side[-1] <= 0)[-1]) + 1
+        if not edge:
+            passage.change = passage.first + int(np.flatnonzero(side * side[-1] <= 0)[-1]) + 1
         direction = "in" if side[-1] > side[0] else "out"
         frame = (passage.first + passage.last) // 2
         flag, span = "edge" if edge else "", (passage.first, passage.last)
