@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from stream import worker
 
@@ -30,16 +31,23 @@ class Processes:
         if name in self._running:
             self._running[name].join()
             self._running[name].close()
-        process = self._spawn.Process(target=_main, args=(name, self._control), name=name, daemon=True)
+        process = self._spawn.Process(target=_main, args=(name, self._control, os.getpid()), name=name, daemon=True)
         process.start()
-        self._running[name], self._started_s[name] = process, time.monotonic()
+        self._running[name] = process
+        self._started_s[name] = self.clock_s(name)
 
     def kill(self, name: str) -> None:
         self._running[name].kill()
         self._running[name].join()
 
+    def clock_s(self, name: str) -> float:
+        """time.monotonic(), but it stands still while the worker waits for a processor: one that is not run on a busy
+        machine is not stuck."""
+        process = self._running.get(name)
+        return time.monotonic() - (0.0 if process is None or process.pid is None else kept_waiting_s(process.pid))
+
     def started_s(self, name: str) -> float:
-        """When it was started last, of time.monotonic(); 0 on another host."""
+        """When it was started last, by its clock; 0 on another host."""
         return self._started_s.get(name, 0.0)
 
     def end_of(self, name: str) -> str | None:
@@ -63,9 +71,18 @@ class Processes:
         self._running.clear()
 
 
-def _main(name: str, control: str) -> None:
+def kept_waiting_s(pid: int) -> float:
+    """How long in its life the main thread of a process could have run and had no processor; 0 where the system does
+    not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _main(name: str, control: str, parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor's to handle, also when sent to the whole group
-    code = worker.main(name, control)
+    code = worker.main(name, control, parent)
     sys.stdout.flush()
     sys.stderr.flush()
     # Everything is closed. What the interpreter would still tidy up takes 0.1 to 0.2 s of a core.

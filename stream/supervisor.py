@@ -89,8 +89,9 @@ class _Supervisor:
         """Until every worker has said its last word and has left."""
         while self._busy():
             heard = self._control.receive(TICK_S)
-            if heard is not None:
+            while heard is not None:  # all that has come: who is silent is judged below
                 self._hear(*heard)
+                heard = self._control.receive(0)
             self._tell_alive()
             self._obey(interrupts)
             if self._leave_by_s is None:
@@ -106,7 +107,7 @@ class _Supervisor:
         return time.monotonic() < self._leave_by_s and any(self._processes.end_of(name) is None for name in wanted)
 
     def _hear(self, name: str, word: FromWorker) -> None:
-        self._heard_s[name] = time.monotonic()
+        self._heard_s[name] = self._processes.clock_s(name)
         if name in self._remote and self._going:
             self._hear_remote(name, word)
         if isinstance(word, Hello) and name in self._work:
@@ -178,7 +179,7 @@ class _Supervisor:
                 else (REMOTE_S if work.host else OPEN_S)
             )
             heard_s = max(self._heard_s.get(name, self._begun_s), self._processes.started_s(name))
-            if time.monotonic() - heard_s > limit_s:
+            if self._processes.clock_s(name) - heard_s > limit_s:
                 self._miss(name, work, limit_s)
                 return
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import zmq
@@ -18,6 +19,7 @@ from stream.errors import RoadtallyError, StageError
 from stream.intake import DecodeIntake, InletIntake, Intake
 from stream.messages import InBand, Message, lane_of
 from stream.metrics import Metrics
+from stream.presence import Presence
 from stream.stages.decode import Decode
 from stream.topology import WorkerPlan
 from stream.transport.control import (
@@ -39,14 +41,9 @@ from stream.transport.ring import Ring, SlotPool, local_slots
 
 BEAT_S = 0.25
 GLANCE_S = 0.01  # how often a worker that is busy looks whether the supervisor has said something
-SILENCE_S = 15.0  # without a word from the supervisor a worker leaves
-ASSIGN_S = 60.0
 LINGER_MS = 2000  # for last words, while there is somebody to hear them
-GO_S = 180.0  # the slowest model load of any other worker
 
-
-HasParent = Callable[[], bool]
-"""Whether the process that started this one still lives."""
+Word = TypeVar("Word", Assign, Go)
 
 
 class Worker:
@@ -58,12 +55,12 @@ class Worker:
         control: ControlClient,
         context: zmq.Context,
         resources: ExitStack,
-        has_parent: HasParent = lambda: True,
+        supervisor: Presence,
     ) -> None:
-        self._work, self._control, self._has_parent = work, control, has_parent
+        self._work, self._control, self._supervisor = work, control, supervisor
         self._metrics = Metrics()
         self._draining = self._aborted = False
-        self._heard_s = self._beat_s = self._looked_s = time.monotonic()
+        self._beat_s = self._looked_s = time.monotonic()
         rings = {camera.name: Ring.attach(ring) for camera, ring in zip(work.cameras, work.rings, strict=False)}
         for ring in rings.values():
             resources.callback(ring.close)
@@ -143,7 +140,7 @@ class Worker:
     def _look(self) -> None:
         """Hear the supervisor, and let it hear this worker."""
         while (word := self._control.receive()) is not None:
-            self._heard_s = time.monotonic()
+            self._supervisor.heard()
             if isinstance(word, Drain):
                 self._aborted = self._aborted or word.now
                 if not self._draining:
@@ -161,25 +158,19 @@ class Worker:
         if now_s - self._beat_s > BEAT_S:
             self._beat_s = now_s
             self._control.send(Beat(self.values()))
-        if not self._has_parent():
-            raise StageError(self._work.name, "the supervisor is gone")
-        if now_s - self._heard_s > SILENCE_S:
-            raise StageError(self._work.name, f"nothing heard from the supervisor for {SILENCE_S:.0f} s")
+        self._supervisor.check()
 
 
-def main(name: str, control_address: str) -> int:
-    """Run one worker to its end; returns the exit code. Interrupts are the supervisor's to handle."""
+def main(name: str, control_address: str, parent: int | None = None) -> int:
+    """Run one worker to its end; returns the exit code. Interrupts are the supervisor's to handle. parent: the process
+    of the supervisor; None: it is on another host."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
-
-    def has_parent() -> bool:
-        return os.getppid() == parent
-
+    supervisor = Presence(name, parent)
     context = zmq.Context()
     control = ControlClient(context, control_address, name)
     try:
         control.send(Hello(os.getpid()))
-        return _serve(control, context, has_parent)
+        return _serve(control, context, supervisor)
     except RoadtallyError as error:
         control.send(Fault.of(error))
         return error.exit_code
@@ -189,20 +180,20 @@ def main(name: str, control_address: str) -> int:
         raise
     finally:
         # closes what an error left open: term() would wait for it without end
-        context.destroy(linger=LINGER_MS if has_parent() else 0)
+        context.destroy(linger=0 if supervisor.is_known_gone() else LINGER_MS)
 
 
-def _serve(control: ControlClient, context: zmq.Context, has_parent: HasParent) -> int:
-    assigned = _await(control, Assign, ASSIGN_S, has_parent)
+def _serve(control: ControlClient, context: zmq.Context, supervisor: Presence) -> int:
+    assigned = _await(control, Assign, supervisor)
     if assigned is None:
         return StageError.exit_code
     with ExitStack() as resources:
         work = msgspec.msgpack.decode(assigned.work, type=WorkerPlan)
         if all(camera.blocks for camera in work.cameras):
             _work_in_bursts()
-        worker = Worker(work, control, context, resources, has_parent)
+        worker = Worker(work, control, context, resources, supervisor)
         control.send(Ready(worker.notes))
-        if _await(control, Go, GO_S, has_parent) is None:
+        if _await(control, Go, supervisor) is None:
             return 0
         worker.run()
         values = worker.values()
@@ -220,13 +211,15 @@ def _work_in_bursts() -> None:
             os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
 
 
-def _await(control: ControlClient, kind: type, timeout_s: float, has_parent: HasParent):  # type: ignore[no-untyped-def]
-    """The word that must come next; None when told to leave instead. Raises StageError after the deadline."""
-    deadline_s = time.monotonic() + timeout_s
-    while time.monotonic() < deadline_s and has_parent():
+def _await(control: ControlClient, kind: type[Word], supervisor: Presence) -> Word | None:
+    """The word that must come next; None when told to leave instead. How long that may take is the supervisor's to
+    judge. Raises StageError when it is there no more."""
+    while True:
         word = control.receive(LOOK_MS / 1000)
+        if word is not None:
+            supervisor.heard()
         if isinstance(word, kind):
             return word
         if isinstance(word, Drain):
             return None
-    raise StageError("worker", f"no {kind.__name__} from the supervisor within {timeout_s:.0f} s", "is it running?")
+        supervisor.check()

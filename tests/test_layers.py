@@ -33,7 +33,7 @@ LAYERS = (
     ("stream.reports", "stream.audit"),
     ("stream.evaluation",),
     ("stream.tuning",),
-    ("stream.intake", "stream.worker", "stream.inline"),
+    ("stream.presence", "stream.intake", "stream.worker", "stream.inline"),
     ("stream.supervisor", "stream.processes", "stream.health_server"),
     ("stream.launch",),
     ("stream.display", "stream.tables"),
