@@ -11,6 +11,7 @@ import numpy as np
 
 FAST_S, SLOW_S = 1.0, 5.0  # a rate is the larger of two means: bursts count at once, and are forgotten slowly
 PEAK_S = 30.0  # a peak is forgotten so slowly: behind a motion gate pictures come in bursts
+FIRST = 3  # looks, of which the shortest is believed: a network that was just opened is slow
 DRIFT_S, OWN_S = 1.5, 15.0  # of busy time: how soon the machine's, and a look's own, difference is believed
 
 
@@ -98,13 +99,14 @@ class Service:
         self._profile_ms = dict(profile_ms)
         self._own = dict.fromkeys(profile_ms, 0.0)  # logarithms of factors
         self._machine = 0.0
-        self._known = False
+        self._known = 0  # looks
 
     def add(self, look: Hashable, ms: float) -> None:
         """A picture looked at like this took so long."""
         off = math.log(max(ms, 1e-3) / self.ms(look))
-        if not self._known:
-            self._known, self._machine = True, off
+        if self._known < FIRST:
+            self._machine += min(off, 0.0) if self._known else off
+            self._known += 1
             return
         off = max(-1.0, min(1.0, off))  # one hiccup says little
         self._machine += off * -math.expm1(-ms / 1000 / DRIFT_S)

@@ -26,6 +26,7 @@ from stream.stages.networks import Networks
 from stream.stages.points import Points
 from stream.topology import WorkerPlan
 
+AHEAD_S = 0.02  # a pass that keeps the device busy for longer is not begun before the device is free for it
 POLL_S = 0.001  # how often a pass under way is looked at while no message comes
 BURST = 4  # results that go on together where all cameras wait: each stage then does more while caches hold its data
 
@@ -66,7 +67,9 @@ class Detect:
         self._batcher: Batcher[_Entry] = Batcher(work.detector.max_batch, work.max_wait_ms / 1000, shares)
         self._queues: dict[str, deque[_Entry]] = {camera.name: deque() for camera in work.cameras}
         self._passes: list[_Pass] = []
-        self._burst = BURST if all(camera.blocks for camera in work.cameras) else 1
+        self._patient = all(camera.blocks for camera in work.cameras)
+        self._burst = BURST if self._patient else 1
+        self._busy_s = 0.0  # that the last pass kept the device
         self._metrics = metrics
         self._segmented = work.masks is not None  # the tensor is looked at once more
 
@@ -114,12 +117,19 @@ class Detect:
             self._pass_over(late)
 
     def _free(self) -> int:
-        """How many passes can begin."""
+        """How many passes may begin."""
         for one in [one for one in self._passes if one.pending.done()]:
             self._passes.remove(one)
             shared = max(one.beside, self._networks.in_flight - 1)  # how many it shared the device with, or could have
-            self._points.served(one.look, 1000 * (time.monotonic() - one.began_s) / shared / one.pictures)
-        return self._networks.in_flight - len(self._passes)
+            self._busy_s = (time.monotonic() - one.began_s) / shared
+            self._points.served(one.look, 1000 * self._busy_s / one.pictures)
+        return self._most() - len(self._passes)
+
+    def _most(self) -> int:
+        """Passes under way. One more than the device works on keeps it busy between two; but pictures of a camera grow
+        old in it, and newer ones could have been looked at instead. So that one is spared where a pass takes long."""
+        most = self._networks.in_flight
+        return most if self._patient or self._busy_s < AHEAD_S else max(1, most - 1)
 
     def _start(self, batch: list[_Entry]) -> None:
         began_s, look = time.monotonic(), batch[0].look
