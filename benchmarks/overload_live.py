@@ -4,7 +4,8 @@
 
 The clip is sent in a loop at 25 fps by GStreamer's RTSP server (see tests/live). The detector is the default one, held
 back to `--ms` a look (slow_detector.py): 160 is four times what 25 fps allow. Crossings of a run are compared with the
-true ones of as many rounds of the clip, as numbers. `skip` looks at every picture that finds the detector free, the
+true ones of as many rounds of the clip, as numbers. Latency is that of the whole run; the last move of the budget says
+when it had settled. `skip` looks at every picture that finds the detector free, the
 others never leave the decoder; `newest` is a run without a budget.
 """
 
@@ -26,7 +27,18 @@ from stream.evaluation.counts import read_truth
 from tests.live.camera import FPS, camera, write_units
 
 GATE = "detector.gate"
-HEAD = ("way", "looks/s", "p95 to event, ms", "max, ms", "counted", "true", "off by %", "moves", "last point")
+HEAD = (
+    "way",
+    "looks/s",
+    "p95 to event, ms",
+    "max, ms",
+    "counted",
+    "true",
+    "off by %",
+    "moves",
+    "last at, s",
+    "last point",
+)
 
 
 def ways(profile: Path | None, latency_ms: float) -> dict[str, list[str]]:
@@ -45,14 +57,15 @@ def read(out: Path, true_a_round: int, pictures_a_round: int) -> tuple[object, .
     with sqlite3.connect(out / "events.sqlite") as database:
         decoded, detected = database.execute("SELECT decoded, detected FROM ledger").fetchone()
         counted = database.execute("SELECT COUNT(*) FROM crossings").fetchone()[0]
-        moves = database.execute("SELECT COUNT(*) FROM notes WHERE kind = 'budget'").fetchone()[0]
+        moved = "SELECT COUNT(*), COALESCE(MAX(pts_s), 0) FROM notes WHERE kind = 'budget'"
+        moves, last_s = database.execute(moved).fetchone()
     metrics = json.loads((out / "run.json").read_text())["metrics"]
     late = {k.rpartition('figure="')[2][:3]: v for k, v in metrics.items() if k.startswith("roadtally_latency_seconds")}
     true = true_a_round * decoded / pictures_a_round
     points = [k.partition('point="')[2].strip('"}') for k, v in metrics.items() if "operating_point" in k and v]
     off = 100 * (counted - true) / true
     figures = (round(1000 * late["p95"]), round(1000 * late["max"]), counted, round(true), f"{off:+.0f}")
-    return (round(FPS * detected / decoded, 1), *figures, moves, ", ".join(points))
+    return (round(FPS * detected / decoded, 1), *figures, moves, round(last_s, 1), ", ".join(points))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """A live camera for a long time, with faults at random: memory, latency, and whether every frame is accounted for.
 
     python benchmarks/soak.py --minutes 30 clip.mp4
+    python benchmarks/soak.py --faults 200 --minutes 60 --pause 5 clip.mp4    200 faults: about 35 minutes
     python benchmarks/soak.py --minutes 1 --pause 0 clip.mp4                  without faults: latency
     python benchmarks/soak.py --minutes 3 --outage 10 clip.mp4 --no-video     outages only; options of `run` come last
 
@@ -130,10 +131,10 @@ class Run:
 
 
 def spoil(run: Run, proxy: Proxy, given: argparse.Namespace) -> tuple[dict[str, int], list[float], int]:
-    """Faults until the time is over: how often each, seconds from the end of an `off` to new frames, and hangs."""
+    """Faults until the time is over, or there were enough: how often each, seconds from the end of an `off` to new frames, and hangs."""
     chance, done, back_s, hangs = random.Random(given.seed), dict.fromkeys((f.__name__ for f in FAULTS), 0), [], 0
     until_s = time.monotonic() + 60 * given.minutes
-    while (left_s := until_s - time.monotonic()) > 0:
+    while (left_s := until_s - time.monotonic()) > 0 and sum(done.values()) != given.faults:
         run.wait(min(left_s, chance.uniform(0.5, 1.5) * given.pause if given.pause else left_s))
         if not given.pause or time.monotonic() > until_s:
             continue
@@ -205,6 +206,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--pause", type=float, default=15.0, help="mean seconds between faults; 0: no faults")
+    parser.add_argument("--faults", type=int, help="end after so many, also before the time is over")
     parser.add_argument("--outage", type=float, default=0.0, help="only outages, of so many seconds")
     parser.add_argument("--pictures", type=int, default=500, help="of the clip, that are sent in a loop")
     parser.add_argument("--seed", type=int, default=1)
