@@ -90,8 +90,10 @@ def are_doubles(
 
 
 def are_parts(a_xyxy: np.ndarray, a_label: np.ndarray, b_xyxy: np.ndarray, b_label: np.ndarray) -> np.ndarray:
-    """Whether each a lies in its b and is of one group with it: xyxy f64 (4, N), labels (N,) -> bool (N,)."""
-    return _part(outward(a_xyxy), a_label, outward(b_xyxy), b_label)
+    """Whether each a lies in its b and may be a part of it: of one group, or a two-wheeler in a vehicle, whose lamp
+    looks like one by night: xyxy f64 (4, N), labels (N,) -> bool (N,)."""
+    lamp = (GROUP.take(a_label) == TWO_WHEELER) & (GROUP.take(b_label) == VEHICLE)
+    return _part(outward(a_xyxy), np.where(lamp, b_label, a_label), outward(b_xyxy), b_label)
 
 
 def _part(a: np.ndarray, a_label: np.ndarray, b: np.ndarray, b_label: np.ndarray) -> np.ndarray:

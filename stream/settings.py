@@ -48,7 +48,7 @@ class TrackerSettings(BaseModel):
     gate: float = Field(0.15, ge=0, lt=1, description="Least (buffered) IoU of a confident detection with its track.")
     weak_gate: float = Field(0.3, ge=0, lt=1, description="The same for a weak detection.")
     revive_gate: float = Field(
-        0.55, ge=0, le=1, description="The same for a weak detection with a track that was missed in the pass before."
+        0.65, ge=0, le=1, description="The same for a weak detection with a track that was missed in the pass before."
     )
     buffer_sigmas: float = Field(
         1.0,
@@ -68,7 +68,7 @@ class TrackerSettings(BaseModel):
     )
     confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
     confirm_evidence: float = Field(
-        1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
+        2.0, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
     trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
     coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
@@ -113,13 +113,13 @@ class CountingSettings(BaseModel):
         "ground", description="The point of the box that crosses: bottom centre or centre."
     )
     margin: float = Field(
-        0.25, ge=0, description="Beyond the line by this share of the box size (√area) a track is settled."
+        0.3, ge=0, description="Beyond the line by this share of the box size (√area) a track is settled."
     )
     margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
-    end_tolerance: float = Field(0.25, ge=0, description="The line's ends reach further by this share of the box size.")
+    end_tolerance: float = Field(0.2, ge=0, description="The line's ends reach further by this share of the box size.")
     travel: float = Field(
-        0.85,
+        1.0,
         ge=0,
         description="A track is counted if it has gone this share of its box size, its longest step left out.",
     )

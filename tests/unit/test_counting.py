@@ -213,11 +213,33 @@ def test_counts_two_when_one_vehicle_stops_behind_another_that_stands_past_the_l
     assert len(count(paths)) == 2
 
 
-def test_counts_once_when_a_rider_is_tracked_beside_the_machine() -> None:
-    labels = {1: "motorcycle", 2: "person"}
-    assert [c.label for c in count({1: down(300, 100, 300, 5), 2: down(302, 85, 285, 5)}, labels=labels)] == [
-        "motorcycle"
-    ]
+@pytest.mark.parametrize("ahead", [-15, 0, 12])
+def test_counts_one_of_the_machines_class_when_a_rider_is_tracked_beside_the_machine(ahead: int) -> None:
+    """A regression: where the rider's track crossed first, a person was counted."""
+    paths = {1: down(300, 100, 300, 5), 2: down(302, 100 + ahead, 300 + ahead, 5)}
+    assert [c.label for c in count(paths, labels={1: "motorcycle", 2: "person"})] == ["motorcycle"]
+
+
+@pytest.mark.parametrize(
+    "machine", [[(302.0, 225.0)] * 60, down(302, 260, 160, -5)], ids=["parked", "coming the other way"]
+)
+def test_counts_a_person_who_walks_past_a_machine(machine: Path) -> None:
+    crossings = count({1: machine, 2: down(300, 150, 300, 5)}, labels={1: "motorcycle", 2: "person"})
+    assert [c.label for c in crossings if c.direction == "in"] == ["person"]
+
+
+@pytest.mark.parametrize(("born", "expected"), [(23, ["car"]), (0, ["car", "motorcycle"])])
+def test_counts_once_when_the_lamp_of_a_car_is_taken_for_a_motorcycle(born: int, expected: list[str]) -> None:
+    """A regression: by night a second track began on a tail lamp, of another class, and passed the line as well. Who
+    was followed for longer is a motorcycle that passes in front of the car."""
+    counter, found = Counter(Scene("cam", 640, 480, (ACROSS,)), CountingSettings()), []
+    for k in range(60):
+        y = 100 + 4.0 * k
+        rows, label = {1: (300.0, y), 2: (310.0, y)}, {2: "motorcycle"}
+        both = tracks({i: at for i, at in rows.items() if i == 1 or k >= born}, {1: (0, 100), 2: (0, 100)}, label=label)
+        xyxy = np.array([[280, y - 40, 320, y], [300, y - 40, 320, y - 8]], np.float32)[: len(both.label)]
+        found += counter.update(Frame("cam", 0, k, k / 25, 0, 640, 480), msgspec.structs.replace(both, xyxy=xyxy))
+    assert [crossing.label for crossing in found] == expected
 
 
 def test_counts_when_confirmed_only_after_the_line() -> None:
