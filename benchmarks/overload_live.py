@@ -5,8 +5,8 @@
 The clip is sent in a loop at 25 fps by GStreamer's RTSP server (see tests/live). The detector is the default one, held
 back to `--ms` a look (slow_detector.py): 160 is four times what 25 fps allow. Crossings of a run are compared with the
 true ones of as many rounds of the clip, as numbers. Latency is that of the whole run; the last move of the budget says
-when it had settled. `skip` looks at every picture that finds the detector free, the
-others never leave the decoder; `newest` is a run without a budget.
+when it had settled. `skip` looks at every picture that finds the detector free, the others never leave the decoder;
+`newest` is a run without a budget.
 """
 
 from __future__ import annotations
