@@ -1,4 +1,4 @@
-"""The detectors that there are, with their weights or the place for them: what `roadtally models` shows. No torch."""
+"""The networks that there are, with their weights or the place for them: what `roadtally models` shows. No torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from models.families import FAMILIES
+from models.mask_weights import FORMAT as MASK_FORMAT
 from models.published.catalogue import FAMILIES as PUBLISHED
-from models.registry import FOLDER, MODELS, engines_here
+from models.registry import FOLDER, MASKS, MODELS, engines_here
+from models.stored import stored_metadata
 from models.weights import read_metadata, read_weights
 from stream.messages import LABELS
 
@@ -18,7 +20,7 @@ PUBLISHED_LICENCE = "BSD-3-Clause"
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """One line of `roadtally models`. kind: the family, or in how many stages it looks; input: what the network sees,
+    """One line of `roadtally models`. kind: the family, how many stages, or that it makes masks; input: what it sees,
     in words; path: where the weights are, or are looked for; bytes: 0 while they are not there."""
 
     name: str
@@ -33,7 +35,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
 def list_models() -> list[ModelInfo]:
     """What the package carries, then the families of torchvision. Raises ModelError on damaged weights."""
-    return [*_own(), *_published()]
+    return [*_own(), *_masks(), *_published()]
 
 
 def _own() -> Iterator[ModelInfo]:
@@ -45,6 +47,14 @@ def _own() -> Iterator[ModelInfo]:
             classes = tuple(LABELS[k] for k in read_weights(path).labels if k >= 0)
             size = path.stat().st_size
             yield ModelInfo(name, kind, ANY, path, size, classes, notes.get("licence", ""), engines_here())
+
+
+def _masks() -> Iterator[ModelInfo]:
+    """The network of `--masks`, which looks at the boxes of a detector and tells no classes."""
+    path = FOLDER / f"{MASKS}.safetensors"
+    if path.exists():
+        licence = stored_metadata(path, (MASK_FORMAT,)).get("licence", "")
+        yield ModelInfo(MASKS, "masks", "the detector's", path, path.stat().st_size, (), licence, engines_here())
 
 
 def _published() -> Iterator[ModelInfo]:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file as save_torch
 from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.families import family_name, new_network
 from models.listing import list_models
-from models.registry import MODELS, find_weights
+from models.registry import MASKS, MODELS, find_weights
 from models.weights import read_metadata, read_weights, write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
@@ -101,6 +101,13 @@ def test_every_family_tells_the_place_of_its_weights_when_listed(
     absent.path.write_bytes(b"weights")
     (present,) = (info for info in list_models() if info.name == absent.name)
     assert present.bytes == 7
+
+
+def test_the_mask_network_is_told_apart_when_listed() -> None:
+    """It was not listed at all."""
+    (info,) = (one for one in list_models() if one.name == MASKS)
+    assert (info.kind, info.classes) == ("masks", ())
+    assert 0 < info.bytes <= 12_000_000 and info.licence
 
 
 def test_every_registered_model_is_small_and_whole_when_listed() -> None:
