@@ -1,4 +1,4 @@
-"""Detectors: what there is, how fast it is here, and in whole numbers."""
+"""Networks: what there is, how fast it is here, and in whole numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ models = typer.Typer(help="List the detectors, or measure one on this machine.",
 
 @models.callback()
 def list_all(context: typer.Context) -> None:
-    """All detectors: kind, input, classes, licence, whether their weights are here, and the engines that run here."""
+    """All detectors and the mask network: kind, input, classes, licence, whether the weights are here, engines."""
     if context.invoked_subcommand is not None:
         return
     from rich.table import Table
@@ -22,7 +22,7 @@ def list_all(context: typer.Context) -> None:
     from stream.display import console
 
     infos = list_models()
-    table = Table(title="detectors", title_justify="left")
+    table = Table(title="networks", title_justify="left")
     for heading in ("name", "kind", "input", "weights", "classes", "licence", "engines here"):
         table.add_column(heading, overflow="fold")
     for info in infos:
