@@ -131,8 +131,8 @@ class Run:
 
 
 def spoil(run: Run, proxy: Proxy, given: argparse.Namespace) -> tuple[dict[str, int], list[float], int]:
-    """Faults until the time is over or there were enough: how often each, seconds from the end of an `off` to new frames,
-    and hangs."""
+    """Faults until the time is over or there were enough: how often each, seconds from the end of an `off` to new
+    frames, and hangs."""
     chance, done, back_s, hangs = random.Random(given.seed), dict.fromkeys((f.__name__ for f in FAULTS), 0), [], 0
     until_s = time.monotonic() + 60 * given.minutes
     while (left_s := until_s - time.monotonic()) > 0 and sum(done.values()) != given.faults:

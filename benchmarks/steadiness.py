@@ -92,6 +92,7 @@ def main() -> None:
         told, costs_s = watched(own, np.array([(0.2 * width, 0.6 * height), (0.8 * width, 0.6 * height)]))
         alarms = ", ".join(f"{kind} at {second} s" for second, kind, _ in told) or "none"
         rows.append((clip.stem, alarms, *(outcome(own, warp) for warp in warps(width, height).values())))
+        print(*rows[-1], sep="; ", flush=True)
         looks_ms.append((clip.stem, f"{width}x{height}", 1e3 * float(np.median(costs_s)), 1e3 * max(costs_s)))
     print(machine(), "\n")
     print(markdown(("clip", "alarms as it is", *warps(1, 1)), rows), "\n")
