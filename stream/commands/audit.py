@@ -37,9 +37,9 @@ def audit(
     from stream.summary import stored_crossings
 
     entered = read_corrections(corrections) if corrections else []
-    crossings = stored_crossings(folder)
+    lanes, crossings = lanes_of(folder, stored_config(folder)), stored_crossings(folder)
     estimates = estimate(crossings, entered) if entered else []
-    strips = find_strips(lanes_of(folder, stored_config(folder)), crossings)
+    strips = find_strips(lanes, crossings)
     if sample is not None and sample < len(strips):
         drawn = random.Random(seed).sample(range(len(strips)), sample)
         strips = [strips[k] for k in sorted(drawn)]

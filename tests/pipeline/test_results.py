@@ -137,3 +137,10 @@ def test_the_missing_strips_are_named_when_a_run_had_no_pictures(tmp_path: Path)
         invoke("audit", tmp_path / "out")
     invoke("report", tmp_path / "out")
     assert (tmp_path / "out" / "report" / "trajectories.png").exists()
+
+
+@pytest.mark.parametrize("command", ["audit", "report", "replay", "render"])
+def test_the_folder_is_named_when_it_holds_no_run(command: str, tmp_path: Path) -> None:
+    """`audit` said that events.sqlite could not be written, and asked whether the disk was full."""
+    with pytest.raises(SourceError, match=r"holds no events\.sqlite"):
+        invoke(command, tmp_path / "nowhere")
