@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Literal
 
 import msgspec
@@ -13,8 +16,8 @@ from stream.counting.lines import check_line
 from stream.counting.polygon import check_zone
 from stream.errors import ConfigError
 from stream.geometry import Letterbox, fit_input
-from stream.looks import Look
-from stream.operating import longest, points_of
+from stream.looks import Look, OperatingPoint
+from stream.operating import longest, points_of, priced
 from stream.region import near_lines, region_of
 from stream.scene import Line, Movement, Scene, Zone
 from stream.sources import comes_in_bursts, is_live, masked
@@ -64,30 +67,16 @@ class CameraPlan(msgspec.Struct, frozen=True):
 
 def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> CameraPlan:
     """Raises ConfigError that lists every line and zone that cannot be counted on."""
-    scene = draw_scene(camera, (info.width, info.height))
-    wanted = config.detector.input
-    input_hw: tuple[int, int] | None = None if isinstance(wanted, int) else (wanted[1], wanted[0])
-    if camera.roi == "auto" and isinstance(wanted, int):
-        crop, input_hw = region_of(scene.edges, (info.width, info.height), wanted)
-        scene = msgspec.structs.replace(scene, crop_xyxy=crop)
-    x1, y1, x2, y2 = scene.crop_xyxy or (0, 0, info.width - info.width % 2, info.height - info.height % 2)
-    if x2 - x1 < 2 or y2 - y1 < 2:
-        raise ConfigError(
-            f"camera {camera.name}", f"expected a picture of 2x2 pixels or more, got {info.width}x{info.height}"
-        )
-    if input_hw is None:
-        assert isinstance(wanted, int)
-        input_hw = fit_input((x2 - x1, y2 - y1), wanted)
-    yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if config.output.record == "annotated" else None
-    held = camera.source.startswith("http") and bool(info.duration_s)  # a server's file, which ends
-    live = is_live(camera.source) and not held
-    waits = not live or comes_in_bursts(camera.source)
     out = config.output
     if out.record in ("original", "events") and info.codec in RAW:
         what = f"record: {out.record} keeps compressed pictures, this camera sends raw ones ({info.codec})"
         raise ConfigError(f"camera {camera.name}", what, "choose record: annotated")
+    scene, letterbox = _seen(draw_scene(camera, (info.width, info.height)), camera.roi == "auto", config.detector.input)
+    yuv_hw = (info.height // 2 * 3, info.width // 2 * 2) if out.record == "annotated" else None
+    held = camera.source.startswith("http") and bool(info.duration_s)  # a server's file, which ends
+    live = is_live(camera.source) and not held
+    waits = not live or comes_in_bursts(camera.source)
     blocks = waits if config.when_full == "auto" else config.when_full == "block"
-    letterbox = Letterbox((x1, y1, x2, y2), input_hw)
     points, gate = points_of(config, info.fps), live if config.detector.gate == "auto" else config.detector.gate == "on"
     return CameraPlan(
         name=camera.name,
@@ -95,7 +84,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         info=info,
         scene=scene,
         letterbox=letterbox,
-        layout=SlotLayout(yuv_hw, input_hw),
+        layout=SlotLayout(yuv_hw, letterbox.input_hw),
         live=live,
         follow=camera.follow and not live,
         decoder=camera.decoder,
@@ -114,6 +103,35 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
         folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),
     )
+
+
+def _seen(scene: Scene, near: bool, wanted: int | tuple[int, int]) -> tuple[Scene, Letterbox]:
+    """The most that the network sees: the region of the scene, that near its lines, or the picture without an odd last
+    row or column. wanted: the network's long side, or its width and height."""
+    size_wh = (scene.width, scene.height)
+    input_hw: tuple[int, int] | None = None if isinstance(wanted, int) else (wanted[1], wanted[0])
+    if near and isinstance(wanted, int):
+        crop, input_hw = region_of(scene.edges, size_wh, wanted)
+        scene = msgspec.structs.replace(scene, crop_xyxy=crop)
+    x1, y1, x2, y2 = scene.crop_xyxy or (0, 0, scene.width // 2 * 2, scene.height // 2 * 2)
+    if x2 - x1 < 2 or y2 - y1 < 2:
+        what = f"expected a picture of 2x2 pixels or more, got {scene.width}x{scene.height}"
+        raise ConfigError(f"camera {scene.camera}", what)
+    if input_hw is None:
+        assert isinstance(wanted, int)
+        input_hw = fit_input((x2 - x1, y2 - y1), wanted)
+    return scene, Letterbox((x1, y1, x2, y2), input_hw)
+
+
+def points_for(config: Config, cameras: Sequence[CameraPlan]) -> tuple[OperatingPoint, ...]:
+    """The operating points that all cameras of a run move between."""
+    points = points_of(config, min(camera.info.fps for camera in cameras))
+    pixels = {p.look: fmean(_pixels_of(camera, p.look) for camera in cameras) for p in points}
+    return priced(config.detector, points, pixels)
+
+
+def _pixels_of(camera: CameraPlan, look: Look) -> float:
+    return math.prod(camera.letterboxes[look.name].input_hw) / math.prod(camera.letterbox.input_hw)
 
 
 def letterbox_of(wanted: DetectorConfig, scene: Scene, whole: Letterbox, look: Look) -> Letterbox:

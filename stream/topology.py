@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from models.contract import DetectorSpec, SegmenterSpec
-from stream.cameras import CameraPlan, plan_camera
+from stream.cameras import CameraPlan, plan_camera, points_for
 from stream.config import Config
 from stream.errors import ConfigError
 from stream.looks import OperatingPoint
-from stream.operating import points_of
 from stream.placement import PlacementConfig
 from stream.transport.ring import RingSpec
 from stream.video import VideoInfo
@@ -79,10 +78,10 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     place = config.placement
     handles = place.mode == "processes"
     rings = {c.name: RingSpec(f"roadtally-{run}-{i}", place.slots, c.layout) for i, c in enumerate(cameras)}
-    spec, points = _detector_spec(config, cameras), points_of(config, min(info.fps for info in infos.values()))
-    masks = _mask_plan(config, cameras)
-    groups = place.groups(masks is not None)
-    last = _last_pixel_group(groups, config.output.record == "annotated", masks is not None)
+    told = _told_all(config, cameras)
+    masks = config.masks.every > 0
+    groups = place.groups(masks)
+    last = _last_pixel_group(groups, config.output.record == "annotated", masks)
     lane = {camera.name: f"credits-{i}" for i, camera in enumerate(cameras)}  # short: a socket's path has a limit
     sources = {camera.name: camera.source for camera in config.cameras}
     names = [_worker_names(place, group, cameras) for group in groups]
@@ -90,9 +89,8 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
     for group, stages in enumerate(groups):
         for name in sorted(set(names[group].values())):
             mine = tuple(c for c in cameras if names[group][c.name] == name)
-            host = place.remote.get(group, "")
             onward = names[group + 1] if group + 1 < len(names) else {}
-            onward_host = place.remote.get(group + 1, "")
+            host, onward_host = place.remote.get(group, ""), place.remote.get(group + 1, "")
             returns = group == last and group > 0
             workers.append(
                 WorkerPlan(
@@ -106,19 +104,26 @@ def make_plan(config: Config, infos: Mapping[str, VideoInfo], endpoint: Endpoint
                     credits_in=endpoint(lane[mine[0].name], "") if group == 0 and last > 0 else None,
                     credits_out={c.name: endpoint(lane[c.name], "") for c in mine} if returns else {},
                     rings=tuple(rings[c.name] for c in mine) if handles and group <= last else (),
-                    slots=place.slots,
-                    detector=spec,
-                    points=points,
-                    max_wait_ms=config.detector.max_wait_ms,
-                    tracker=config.tracker.model_dump(mode="json"),
-                    counting=config.counting.model_dump(mode="json"),
-                    folder=str(config.output.dir),
-                    masks=masks,
                     host=host,
+                    **told,
                 )
             )
     used = tuple(rings.values()) if handles else ()
     return Plan(cameras, tuple(workers), used, control, str(config.output.dir), place.mode == "inline")
+
+
+def _told_all(config: Config, cameras: tuple[CameraPlan, ...]) -> dict[str, Any]:
+    """The fields of a WorkerPlan that are the same for every worker of the run."""
+    return {
+        "slots": config.placement.slots,
+        "detector": _detector_spec(config, cameras),
+        "points": points_for(config, cameras),
+        "max_wait_ms": config.detector.max_wait_ms,
+        "tracker": config.tracker.model_dump(mode="json"),
+        "counting": config.counting.model_dump(mode="json"),
+        "folder": str(config.output.dir),
+        "masks": _mask_plan(config, cameras),
+    }
 
 
 def _plan_cameras(config: Config, infos: Mapping[str, VideoInfo]) -> tuple[CameraPlan, ...]:
