@@ -13,6 +13,7 @@ from stream.sources import masked
 from stream.video import LiveFeed, Outage, Patience, Picture, Reading, VideoInfo
 
 LEAST_S = 5.0  # a shorter clip tells nothing
+GONE_S = 5.0  # without a picture: the camera has gone away
 LATE_S = 30.0  # beyond the seconds wanted: then the camera is too slow to be recorded
 TAKE_S = 0.2
 
@@ -40,8 +41,8 @@ class _Once:
         """PacketVideo has closed the file."""
 
 
-def record(source: str, info: VideoInfo, path: Path, seconds: float, told: Callable[[float], None]) -> Path:
-    """Keep a camera's own packets for so many seconds. told: is given the seconds that are recorded so far.
+def record(source: str, info: VideoInfo, path: Path, seconds: float, tell: Callable[[float], None]) -> Path:
+    """Keep a camera's own packets for so many seconds. tell: is given the seconds that are recorded so far.
 
     Ends early when the camera goes away, if there is enough by then. Raises SourceError, OutputError.
     """
@@ -51,10 +52,10 @@ def record(source: str, info: VideoInfo, path: Path, seconds: float, told: Calla
         raise OutputError(
             str(path.parent), f"cannot be made: {error.strerror}", "choose another folder: --out"
         ) from error
-    feed = LiveFeed(source, info.fps, Patience.of(LEAST_S, source), reading=Reading(packets=True))
+    feed = LiveFeed(source, info.fps, Patience.of(GONE_S, source), reading=Reading(packets=True))
     original = Original(_Once(path), waits=False)
     try:
-        recorded_s, why = _record(feed, original, seconds, told)
+        recorded_s, why = _record(feed, original, seconds, tell)
     finally:
         feed.close()
         original.close()
@@ -64,7 +65,7 @@ def record(source: str, info: VideoInfo, path: Path, seconds: float, told: Calla
     return path
 
 
-def _record(feed: LiveFeed, original: Original, seconds: float, told: Callable[[float], None]) -> tuple[float, str]:
+def _record(feed: LiveFeed, original: Original, seconds: float, tell: Callable[[float], None]) -> tuple[float, str]:
     """(seconds from the first picture to the last, why there are no more)."""
     deadline_s = time.monotonic() + seconds + LATE_S
     began_s: float | None = None
@@ -75,7 +76,7 @@ def _record(feed: LiveFeed, original: Original, seconds: float, told: Callable[[
             began_s = item.pts_s if began_s is None else began_s
             original.put(item)
             recorded_s = item.pts_s - began_s
-            told(recorded_s)
+            tell(recorded_s)
             if recorded_s >= seconds:
                 return recorded_s, ""
         elif isinstance(item, Outage) and began_s is not None:
