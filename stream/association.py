@@ -26,6 +26,7 @@ _FLICKER = np.array(
 
 
 _NONE = np.zeros(0, np.intp)
+_DENSE = 1000  # up to so many pairs, looking at each is quicker than sorting
 
 
 def outward(xyxy: np.ndarray) -> np.ndarray:
@@ -45,6 +46,10 @@ def near_pairs(a_box: np.ndarray, b_box: np.ndarray) -> tuple[np.ndarray, np.nda
     """Pairs (i, j) of boxes (4, N) and (4, M) that may touch; none is inverted. i never falls."""
     if not b_box.shape[1]:
         return _NONE, _NONE
+    if a_box.shape[1] * b_box.shape[1] <= _DENSE:
+        reach = np.minimum(a_box[:, :, None], b_box[:, None])
+        sides = reach[:2] + reach[2:]
+        return (np.minimum(sides[0], sides[1]) >= 0).nonzero()
     order, width = b_box[0].argsort(), b_box[0] + b_box[2]
     left, widest = b_box[0].take(order), width[width.argmax()]
     high = left.searchsorted(a_box[0] + widest)
@@ -64,24 +69,30 @@ def pair_areas(a_box: np.ndarray, b_box: np.ndarray, growth: np.ndarray | float 
     np.add(b_box[:2], b_box[2:], out=sides[1])
     shared = np.minimum(a_box, b_box)
     np.add(shared[:2], shared[2:], out=sides[2])
-    sides[:3] += growth
+    grown = sides[:3]
+    grown += growth
     np.minimum(sides[0], sides[1], out=sides[3])
     areas: np.ndarray = sides[:, 0] * sides[:, 1]
     return areas
 
 
-def likeness(areas: np.ndarray, shape: float) -> np.ndarray:
-    """How well pairs of pair_areas fit: their IoU, less what they differ in size -> (P,). Boxes apart are below 0.
+def likeness(areas: np.ndarray, shape: float, gate: float) -> np.ndarray:
+    """How well pairs of pair_areas fit: their IoU, less what they differ in size, less the gate -> (P,).
 
     shape: what boxes of wholly different size lose; like ones (IoU 1 if their centres were the same) lose nothing.
     """
-    overlap: np.ndarray = areas[2:] / (areas[0] + areas[1] - areas[2:])
-    return overlap[0] - shape + shape * overlap[1] if shape else overlap[0]
+    shared = areas[2:]
+    worth: np.ndarray
+    worth, same_size = shared / (areas[0] + areas[1] - shared)
+    same_size *= shape
+    worth += same_size
+    worth -= shape + gate
+    return worth
 
 
 def flicker_cost(a_label: np.ndarray, b_label: np.ndarray) -> np.ndarray:
     """What the change from one label to the other costs, in IoU: two index arrays (P,) -> (P,)."""
-    return _FLICKER[a_label, b_label]
+    return _FLICKER.take(a_label * len(_FLICKER) + b_label)
 
 
 def cascade(i: np.ndarray, j: np.ndarray, worth: np.ndarray, stages: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from stream.association import near_pairs, outward, shared_area
@@ -11,6 +13,7 @@ from stream.settings import TrackerSettings
 RIDER_SHARE = 0.35  # of a person's box that lies in the box of a two-wheeler: the person rides it
 TWIN_IOU = 0.7  # two boxes of one group that overlap so much are two opinions on one road user
 PART_SHARE = 0.7  # of a box that lies in one of the same group: a part of that vehicle, its cab or its load
+FILL_SHARE = 0.85  # of a box that lies in one which may be drawn round several
 PERSON, TWO_WHEELER, VEHICLE = 0, 1, 2
 GROUP = np.array([PERSON, TWO_WHEELER, VEHICLE, TWO_WHEELER, VEHICLE, VEHICLE])  # of each of messages.LABELS
 
@@ -35,8 +38,8 @@ def redundant(near: Pairs, areas: np.ndarray, found: Found, settings: TrackerSet
     none, score = i[:0], found.score
     if len(i) == len(score):  # nothing touches anything but itself
         return none, none
-    i_area, j_area, shared, _ = areas
-    close = shared >= 0.5 * np.minimum(i_area, j_area)  # what all rules below ask for at least
+    rules = _inclusions(settings.double_iou) @ areas[:3] >= 0
+    close = rules[0] | rules[1]
     close &= i != j
     close = close.nonzero()[0]
     if len(close):
@@ -44,18 +47,28 @@ def redundant(near: Pairs, areas: np.ndarray, found: Found, settings: TrackerSet
         close = close.compress(group.take(i.take(close)) == group.take(j.take(close)))
     if not len(close):
         return none, none
-    i, j, shared, i_area, j_area = (x.take(close) for x in (i, j, shared, i_area, j_area))
+    i, j, i_area, j_area = i.take(close), j.take(close), areas[0].take(close), areas[1].take(close)
+    _, inside, twin, fills = rules.take(close, axis=1)
     i_score, j_score = score.take(i), score.take(j)
-    sure, union, inside = j_score >= settings.confident_score, i_area + j_area - shared, shared >= PART_SHARE * i_area
-    weak = ((shared >= settings.double_iou * union) | inside) & (i_score < settings.confident_score) & sure
-    better = (j_score > i_score) | ((j_score == i_score) & (j < i))
+    sure, better = j_score >= settings.confident_score, (j_score > i_score) | ((j_score == i_score) & (j < i))
     drop, part = np.zeros(len(score), bool), np.zeros(len(score), bool)
-    drop[i[weak | (better & (shared >= TWIN_IOU * union))]] = True
-    filled = ((shared >= 0.85 * j_area) & (j_area < 0.75 * i_area) & (j_score >= 0.5 * i_score)).nonzero()[0]
-    if len(filled) > 1:
-        drop |= _spanned(i.take(filled), j.take(filled), found.box, area_of(found.box))
+    drop[i[(sure & (i_score < settings.confident_score)) | (better & twin)]] = True
+    filling = (fills & (i_area < 0.75 * j_area) & (i_score >= 0.5 * j_score)).nonzero()[0]
+    if len(filling) > 1:
+        drop |= _spanned(j.take(filling), i.take(filling), found.box, area_of(found.box))
     part[i[inside & sure & (i_area < j_area) & ~drop[j]]] = True
     return drop.nonzero()[0], part.nonzero()[0]
+
+
+@lru_cache(maxsize=8)
+def _inclusions(double_iou: float) -> np.ndarray:
+    """How much i has of j, (4, 3): each a sum of the area of i, of j, and of both that is not negative where it is so.
+
+    Their IoU is that of a double; i lies in j; their IoU is that of a twin; i fills a part of j.
+    """
+    same = [[-least, -least, 1 + least] for least in (double_iou, TWIN_IOU)]
+    inside = [[-least, 0.0, 1.0] for least in (PART_SHARE, FILL_SHARE)]
+    return np.array([same[0], inside[0], same[1], inside[1]])
 
 
 def _spanned(i: np.ndarray, j: np.ndarray, box: np.ndarray, area: np.ndarray) -> np.ndarray:

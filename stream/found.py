@@ -52,32 +52,31 @@ def usable(detections: Detections, pts_s: float, settings: TrackerSettings) -> t
     """Those that are sound and not too weak, and how many were refused since their box is inverted, without area, or
     not finite."""
     xyxy, score, label = detections.xyxy, detections.score, detections.label
-    refused = 0
-    if not _all_sound(xyxy):
+    refused, shapes = 0, _shapes_of_sound(xyxy)
+    if shapes is None:
         sound = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1) & (np.abs(xyxy) < LIMIT).all(axis=1)
         refused = len(sound) - int(np.count_nonzero(sound))
-        xyxy, score, label = xyxy[sound], score[sound], label[sound]
-    strong = score >= settings.weak_score
-    if np.count_nonzero(strong) < len(strong):
-        xyxy, score, label = xyxy.compress(strong, axis=0), score.compress(strong), label.compress(strong)
+        score, label, shapes = score[sound], label[sound], _SHAPES @ xyxy[sound].T.astype(np.float64)
+    if len(score) and score.item(score.argmin()) < settings.weak_score:
+        strong = score >= settings.weak_score
+        shapes, score, label = shapes.compress(strong, axis=1), score.compress(strong), label.compress(strong)
     label = label.astype(np.intp)
     table = np.zeros((ROWS, len(score)))
-    np.matmul(_SHAPES, xyxy.T.astype(np.float64), out=table[:8])
-    table[SCORE], table[SEEN_S] = score, pts_s
+    table[:8], table[SCORE], table[SEEN_S] = shapes, score, pts_s
     _SUMS.take(label, axis=1, out=table[SUMS], mode="clip")
-    table[CERTAIN] *= table[SCORE]
-    weak = (score < settings.confident_score).nonzero()[0]
-    if len(weak):
-        table[PROOF][weak] = 0.0
+    certain, proof = table[CERTAIN], table[PROOF]
+    certain *= table[SCORE]
+    proof *= score >= settings.confident_score
     return Found(table, label), refused
 
 
-def _all_sound(xyxy: np.ndarray) -> bool:
-    """Whether no box f32 (M, 4) is inverted, flat or out of all bounds. NaN is the least and the most of all, and fails
-    every comparison."""
+def _shapes_of_sound(xyxy: np.ndarray) -> np.ndarray | None:
+    """BOX and PLACE of boxes f32 (M, 4), (8, M); None where one is inverted, flat or out of all bounds. NaN is the
+    least and the most of all, and fails every comparison."""
     if not len(xyxy):
-        return True
+        return np.zeros((8, 0))
     if not (xyxy.item(xyxy.argmin()) > -LIMIT and xyxy.item(xyxy.argmax()) < LIMIT):
-        return False
-    sides = xyxy[:, 2:] - xyxy[:, :2]
-    return bool(sides.item(sides.argmin()) > 0)
+        return None
+    shapes: np.ndarray = _SHAPES @ xyxy.T.astype(np.float64)
+    sides = shapes[6:]
+    return shapes if sides.item(sides.argmin()) > 0 else None

@@ -30,7 +30,7 @@ def parts(belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def predict(belief: np.ndarray, dt_s: float, noise: tuple[float, float]) -> None:
     """Move ahead by dt_s >= 0, in place. noise: spectral density of the acceleration of centre and size, units/s³."""
-    belief[:UNIT] = _transition(dt_s, noise) @ belief
+    np.matmul(_transition(dt_s, noise), belief, out=belief[:UNIT])
 
 
 @lru_cache(maxsize=64)  # most frames of a camera are equally far apart
@@ -51,7 +51,8 @@ def update(belief: np.ndarray, box: np.ndarray, noise: np.ndarray) -> None:
     mean, cov = parts(belief)
     gain = cov[:2] / (cov[0] + noise)  # (2, 2, N): for value and velocity
     mean += gain[:, :, None] * (box.reshape(2, 2, -1) - mean[0])
-    cov[2] -= gain[1] * cov[1]
+    spread = cov[2]
+    spread -= gain[1] * cov[1]
     np.multiply(gain, noise, out=cov[:2])  # (1 - gain of the value) * cov, without the loss of digits
 
 

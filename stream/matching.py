@@ -31,21 +31,22 @@ def match(table: np.ndarray, found: Found, settings: TrackerSettings) -> Pairs:
     """Indices of the tracks and of the detections that belong together. Takes the score of redundant detections,
     and what parts of others would prove."""
     n, score = table.shape[1], found.score
-    buffer = np.minimum(settings.buffer_sigmas * np.sqrt(table[PLACE_VARIANCE]), settings.buffer_limit * table[HEIGHT])
     # Tracks and detections are paired with detections in one pass. A box touches one that grows as well when it grows
     # twice; detections do not grow.
     growth = np.zeros(n + len(score))
-    np.add(buffer, buffer, out=growth[:n])
-    box = np.concatenate([outward(table), found.box], axis=1)
-    i, j = near_pairs(box + growth, found.box)
-    areas = pair_areas(box.take(i, axis=1), found.box.take(j, axis=1), growth.take(i))
+    buffer = np.sqrt(table[PLACE_VARIANCE], out=growth[:n])
+    buffer *= 2 * settings.buffer_sigmas
+    np.minimum(buffer, 2 * settings.buffer_limit * table[HEIGHT], out=buffer)
+    found_box = found.box
+    box = np.concatenate([outward(table), found_box], axis=1)
+    i, j = near_pairs(box + growth, found_box)
+    areas = pair_areas(box.take(i, axis=1), found_box.take(j, axis=1), growth.take(i))
     own = int(i.searchsorted(n))
     spare, parts = redundant((i[own:] - n, j[own:]), areas[:, own:], found, settings)
     i, j = i[:own], j[:own]
-    worth = likeness(areas[:, :own], settings.shape)
-    worth -= settings.gate
+    worth = likeness(areas[:, :own], settings.shape, settings.gate)
     if settings.class_aware:
-        worth -= flicker_cost(table[LABEL].astype(np.intp).take(i), found.label.take(j))
+        worth -= flicker_cost(table[LABEL].take(i).astype(np.intp), found.label.take(j))
     if len(parts):
         found.table[PROOF, parts] = 0.0
     if len(spare):
@@ -60,7 +61,8 @@ def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: P
     """Of the pairs with a worth above 0, those of the best assignment, stage after stage."""
     i, j = pairs
     sure = found.score.take(j) >= settings.confident_score
-    least = np.where(table[MISSES].take(i) > 0, settings.revive_gate, settings.weak_gate) - settings.gate
+    least = (table[MISSES].take(i) > 0) * (settings.revive_gate - settings.weak_gate)
+    least += settings.weak_gate - settings.gate
     likely = sure | (worth > least)
     of_i, of_j = np.bincount(i), np.bincount(j)
     if np.count_nonzero(of_i) + np.count_nonzero(of_j) == 2 * len(i):  # nothing competes
@@ -105,7 +107,7 @@ def _recover(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: 
     there = np.concatenate([seen[2:] / 2 - seen[:2], seen[2:] / 2 + seen[:2]])
     a, b = near_pairs(there, box)
     areas = pair_areas(there.take(a, axis=1), box.take(b, axis=1))
-    worth = likeness(areas, 0.0) - max(settings.gate, settings.weak_gate)
+    worth = likeness(areas, 0.0, max(settings.gate, settings.weak_gate))
     if settings.class_aware:
         worth -= flicker_cost(table[LABEL].astype(np.intp)[tracks[a]], found.label[left[b]])
     possible = (worth > 0).nonzero()[0]

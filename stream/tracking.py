@@ -22,7 +22,6 @@ from stream.tracktable import (
     BELIEF,
     BORN_S,
     CONFIRMED,
-    DUE_S,
     EVIDENCE,
     GROWTH,
     HEIGHT,
@@ -30,6 +29,7 @@ from stream.tracktable import (
     LABEL,
     LAST,
     MISSES,
+    PATIENCE_S,
     ROWS,
     SCORE,
     SEEN_BOX,
@@ -73,7 +73,7 @@ class Tracker:
         detected, refused = usable(detections, pts_s, self.settings)
         self.rejected += refused
         i, j = match(self._table, detected, self.settings)
-        self._observe(i, detected.take(j), pts_s)
+        self._observe(i, detected.table.take(j, axis=1), pts_s)
         seen = np.zeros(len(self._id), bool)
         seen[i] = True
         if len(j) < len(detected.label):
@@ -108,22 +108,24 @@ class Tracker:
         dt_s = 0.0 if self._clock_s is None else pts_s - self._clock_s
         self._clock_s = pts_s
         if dt_s < 0:
-            self._table[[BORN_S, SEEN_S, DUE_S]] += dt_s
+            self._table[[BORN_S, SEEN_S]] += dt_s
         elif dt_s > 0 and len(self._id):
             t = self._table
             np.multiply(t[HEIGHT], t[HEIGHT], out=t[kalman.UNIT])
             kalman.predict(t[BELIEF], round(dt_s, 9), self._noise)
-            fading = 1 - math.exp(-dt_s / self.settings.growth_memory_s)
-            t[GROWTH] *= 1 - fading * np.minimum(t[MISSES], 1)
-            np.maximum(t[SIDES], 1.0, out=t[SIDES])  # a shrinking box never inverts
+            sides, growth, missed = t[SIDES], t[GROWTH], t[MISSES] > 0
+            if np.count_nonzero(missed):
+                np.multiply(growth, math.exp(-dt_s / self.settings.growth_memory_s), out=growth, where=missed)
+            np.maximum(sides, 1.0, out=sides)  # a shrinking box never inverts
 
     def _expire(self, pts_s: float) -> np.ndarray:
         """Drop the tracks that were unseen for too long; the ids that ended."""
         t, s = self._table, self.settings
-        if not len(self._id) or pts_s <= t[DUE_S, t[DUE_S].argmin()]:
+        due_s = t[SEEN_S] + t[PATIENCE_S]
+        if not len(due_s) or pts_s <= due_s.item(due_s.argmin()):
             return self._id[:0]
         unseen_s = pts_s - t[SEEN_S]
-        stale = (pts_s > t[DUE_S]) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
+        stale = (pts_s > due_s) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
         slow = np.hypot(*t[VELOCITY]) * unseen_s <= s.linger_travel * t[HEIGHT]
         known = unseen_s <= np.minimum(t[SEEN_S] - t[BORN_S], s.linger_s)  # for as long as it has been seen
         stale &= ~(slow & known & (t[CONFIRMED] > 0))
@@ -134,34 +136,37 @@ class Tracker:
         self._id = self._id[~stale]
         return ended
 
-    def _observe(self, i: np.ndarray, seen: Found, pts_s: float) -> None:
-        """Update the tracks i with their detections."""
+    def _observe(self, i: np.ndarray, seen: np.ndarray, pts_s: float) -> None:
+        """Update the tracks i with their detections, columns of Found.table."""
         t, s = self._table, self.settings
-        t[MISSES] += 1
+        misses = t[MISSES]
+        misses += 1
         if not len(i):
             return
         rows = t.take(i, axis=1)
         deviation = s.box_noise * rows[HEIGHT]
         variance = deviation * deviation
-        place = seen.table[found.PLACE]
+        place = seen[found.PLACE]
         kalman.update(rows[BELIEF], place, variance)
         if s.reupdate:
-            gap = ((rows[MISSES] > 1) & (rows[SEEN_S] < pts_s - BRIEF_S)).nonzero()[0]
+            gap = (rows[SEEN_S] < pts_s - BRIEF_S).nonzero()[0]
+            if len(gap):
+                gap = gap.compress(rows[MISSES].take(gap) > 1)
             if len(gap):
                 self._correct(rows, gap, place.take(gap, axis=1), variance.take(gap), pts_s)
-        rows[LAST] = seen.table[found.LAST]
-        rows[SUMS] += seen.table[found.SUMS]
+        rows[LAST] = seen[found.LAST]
+        sums = rows[SUMS]
+        sums += seen[found.SUMS]
         rows[LABEL] = rows[VOTES].argmax(axis=0)
-        self._judge(rows, pts_s)
+        if np.count_nonzero(rows[CONFIRMED]) < len(i):
+            self._judge(rows)
         t[:, i] = rows
 
-    def _judge(self, rows: np.ndarray, pts_s: float) -> None:
-        """Confirm the tracks of these columns, seen at pts_s, that have earned it, and say how long each may hide."""
+    def _judge(self, rows: np.ndarray) -> None:
+        """Confirm the tracks of these columns that have earned it, and say how long each may hide."""
         s = self.settings
         sure = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence)
-        rows[CONFIRMED] = sure
-        np.multiply(rows[CONFIRMED], s.coast_s - s.trial_gap_s, out=rows[DUE_S])
-        rows[DUE_S] += pts_s + s.trial_gap_s
+        rows[CONFIRMED], rows[PATIENCE_S] = sure, np.where(sure, s.coast_s, s.trial_gap_s)
 
     @staticmethod
     def _correct(rows: np.ndarray, gap: np.ndarray, observed: np.ndarray, variance: np.ndarray, pts_s: float) -> None:
@@ -191,7 +196,7 @@ class Tracker:
         rows[BELIEF] = kalman.begin(place, s.box_noise**2 * height2, speeds * height2)
         rows[LAST], rows[SUMS], rows[LABEL] = free.table[found.LAST], free.table[found.SUMS], free.label
         rows[BORN_S] = pts_s
-        self._judge(rows, pts_s)
+        self._judge(rows)
         self._table = np.concatenate([self._table, rows], axis=1)
         self._id = np.concatenate([self._id, np.arange(self._next_id, self._next_id + n)])
         self._next_id += n
