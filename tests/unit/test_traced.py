@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,14 @@ def test_error_names_the_network_when_its_input_is_too_small() -> None:
 
     with pytest.raises(ModelError, match="fcos cannot be traced at 160x96"):
         graphs.graphs_of(ov.Core(), with_own_key(source("fcos", broken)), HW)
+
+
+def test_error_names_the_folder_when_graphs_cannot_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder that cannot be made was a traceback."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(ModelError, match=r"cannot be written.*\n.*XDG_CACHE_HOME"):
+        graphs.graphs_of(ov.Core(), source("ssd"), HW)
 
 
 def test_int8_is_refused_when_a_network_is_traced() -> None:

@@ -66,15 +66,19 @@ def graphs_of(core: ov.Core, source: Traceable, input_hw: Hw) -> Graphs:
 
 def _keep(graphs: Graphs, folder: Path) -> None:
     """All or nothing: another process may look for the folder at the same time."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent))
+    fix = "make room, or set XDG_CACHE_HOME"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=folder.parent))
+    except OSError as error:
+        raise ModelError(str(folder.parent), f"cannot be written ({error})", fix) from error
     try:
         for name, graph in graphs.items():
             ov.save_model(graph, made / f"{name}.xml", compress_to_fp16=False)
         made.replace(folder)
     except (OSError, RuntimeError) as error:  # OpenVINO tells a full disk as the second
         if not folder.is_dir():
-            raise ModelError(str(folder), f"cannot be written ({error})", "make room, or set XDG_CACHE_HOME") from error
+            raise ModelError(str(folder), f"cannot be written ({error})", fix) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
