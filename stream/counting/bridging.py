@@ -20,8 +20,10 @@ from stream.counting.passing import Moment, passing_of
 from stream.counting.sides import BORN, LOST, Crossed, Sides, Stand
 
 
-def bridge_deaths(sides: Sides, courses: Courses, stand: Stand, dead: np.ndarray) -> list[Crossed]:
+def bridge_deaths(sides: Sides, courses: Courses, stand: Stand, dead: np.ndarray, behind: float = 0.0) -> list[Crossed]:
     """Of the courses `dead` i64 (D,), which are seen no more: who had passed a line and was on the way from it.
+
+    behind: of the distance at which a track is clear of the line, how much it must have gone.
 
     Nobody is prolonged over a line: where nothing was seen behind it, a box that fell apart is likelier than a vehicle.
     """
@@ -32,6 +34,7 @@ def bridge_deaths(sides: Sides, courses: Courses, stand: Stand, dead: np.ndarray
     ahead = sides.lines.distance(r[POINT] + r[VELOCITY] * sides.settings.bridge_s)
     net = stand.net[:, dead]
     completed = (net != 0) & (net == -stand.side[:, dead]) & (ahead * net > stand.margin[last])
+    completed &= stand.distance[:, last] * net >= behind * stand.margin[last]
     found = []
     for line, k in zip(*(index.tolist() for index in np.nonzero(completed)), strict=True):
         row, track_id = int(last[k]), int(courses.track_id[dead[k]])

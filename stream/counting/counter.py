@@ -16,11 +16,14 @@ from stream.counting.bridging import bridge_births, bridge_deaths
 from stream.counting.courses import COLUMNS, FIRSTS, Courses, Remembered, join
 from stream.counting.passing import Passing
 from stream.counting.recent import Recent
+from stream.counting.riders import ridden
 from stream.counting.sides import CLEARED, Crossed, Sides
 from stream.counting.stretch import Stretch
 from stream.messages import Crossing, Frame, Tracks
 from stream.scene import Scene
 from stream.settings import CountingSettings
+
+CUT_OFF = 0.4  # at the end of a stream, of the distance at which a track is clear: nearer, a box only trembles
 
 
 class _Memory(msgspec.Struct, frozen=True, array_like=True):
@@ -82,7 +85,7 @@ class Counter:
         courses = join(self._before, Stretch.nothing(), self.settings.anchor)
         if len(courses):
             stand, _ = self._sides.follow(courses)
-            crossed = bridge_deaths(self._sides, courses, stand, np.arange(len(courses)))
+            crossed = bridge_deaths(self._sides, courses, stand, np.arange(len(courses)), CUT_OFF)
             proven = courses.proven(self.settings.travel, ~self._open)
             crossings = self._enter(courses, proven, crossed, np.zeros(0))
         recent = self._recent
@@ -142,4 +145,8 @@ class Counter:
         certain.sort()
         now_s = np.append(pts_s, self._before.now_s)[[one.frame for one in certain]]  # frame -1 is the last
         counted = self._recent.admit(courses, certain, now_s)
-        return tuple(passing.crossing(self.scene.camera, self.scene.lines[passing.line].name) for passing in counted)
+        return tuple(self._event(courses, one) for one in counted)
+
+    def _event(self, courses: Courses, one: Crossed) -> Crossing:
+        passing = msgspec.structs.replace(one.passing, label=ridden(courses, one))
+        return passing.crossing(self.scene.camera, self.scene.lines[passing.line].name)

@@ -25,7 +25,7 @@ class Recent:
         self.passings: list[Passing] = []
         self._least_iou = least_iou
 
-    def admit(self, courses: Courses, certain: Sequence[Crossed], now_s: np.ndarray) -> list[Passing]:
+    def admit(self, courses: Courses, certain: Sequence[Crossed], now_s: np.ndarray) -> list[Crossed]:
         """Those of the crossings, in order, that are of a road user not counted yet. now_s f64 (N,): when they became
         certain. Two crossings of one line in one direction, soon after each other, are one road user when their boxes
         are doubles at the line, each moved along to the moment of the other, or where both tracks are now."""
@@ -37,7 +37,7 @@ class Recent:
             counted.append(not any(counted[j] for j in of_one))
         late = now_s[-1] - p[PTS_S] < RECENT_S
         self.passings = [passing for passing, good, kept in zip(every, counted, late, strict=True) if good and kept]
-        return [one.passing for one, good in zip(certain, counted[n:], strict=True) if good]
+        return [one for one, good in zip(certain, counted[n:], strict=True) if good]
 
     def _doubles(self, courses: Courses, frame: np.ndarray, p: np.ndarray, now_s: np.ndarray) -> list[list[int]]:
         """Of each crossing: the ones before it, as columns of p, that are the same road user. p f64 (12, M): what was

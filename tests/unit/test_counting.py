@@ -255,6 +255,11 @@ def test_counts_at_the_end_of_the_stream_what_has_passed(stop: int, expected: li
     assert directions(count({1: down(300, 100, stop, 5)})) == expected
 
 
+def test_counts_nothing_when_the_stream_ends_as_a_box_touches_the_line() -> None:
+    """A regression: in the last frame of the demo a cyclist's box was two pixels over, its wheels were not."""
+    assert count({1: down(300, 97, 203, 5)}) == []
+
+
 def test_counts_nothing_when_a_parked_car_is_found_again_and_again() -> None:
     """Frigate #195."""
     random = np.random.default_rng(2)
