@@ -2,7 +2,7 @@
 
 The landmarks of both are matched (landmarks.py), and the homography that most of them agree on is taken (MAGSAC: Barath
 et al. 2020). It is believed only when it explains the picture too: what stood in the one picture must stand, moved, in
-the other.
+the other. Where landmarks are too few, all that is fine in the pictures is compared (texture.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from stream.sight.landmarks import Landmarks, matched
+from stream.sight.texture import fit_texture
 
 REACH_PX = 2.0  # a match nearer than this to where the homography takes it is an inlier
 LEAST_INLIERS, LEAST_SHARE = 12, 0.3
@@ -19,6 +20,7 @@ LEAST_COVERAGE = 0.1  # of the common part of the pictures, by the hull of the i
 ZOOMS = (0.3, 3.0)  # a view that has changed more is another one
 CELLS = (16, 9)  # across and down, in which two pictures are compared
 TEXTURE = 3.0  # grey levels, the root mean square of detail: a cell with less shows nothing
+LEAST_CELLS = 6  # with detail, that can explain a picture
 ALIKE = 0.5  # correlation of the detail of a cell that shows the same
 EXPLAINED = 0.5  # of the cells must be alike when one picture is moved onto the other,
 BETTER = 0.15  # and so many more than without, unless they were that many from the start
@@ -28,15 +30,19 @@ class Fit(msgspec.Struct, frozen=True):
     """How one picture became another. matrix: f64 (3, 3) from pixels of the first to pixels of the second."""
 
     matrix: np.ndarray
-    inliers: int
-    share: float  # of the matches
-    error_px: float  # root mean square of the inliers
-    coverage: float  # of the common part, by the hull of the inliers
     explained: float  # share of the cells that are alike once moved
+    words: str  # what it rests on
 
 
 def align(before: Landmarks, now: Landmarks) -> tuple[Fit | None, str]:
     """The fit of two backgrounds of one shape, or None and why there is none that can be believed."""
+    fit, why = _by_landmarks(before, now)
+    if fit is None:
+        fit = _by_texture(before.picture, now.picture)
+    return fit, why if fit is None else ""
+
+
+def _by_landmarks(before: Landmarks, now: Landmarks) -> tuple[Fit | None, str]:
     found = matched(before, now)
     if len(found[0]) < LEAST_INLIERS:
         return None, f"only {len(found[0])} places look the same"
@@ -44,15 +50,25 @@ def align(before: Landmarks, now: Landmarks) -> tuple[Fit | None, str]:
     if matrix is None:
         return None, "no common movement"
     kept = inlier.ravel() > 0
-    fit = _judged(before.picture, now.picture, matrix, found[0][kept], found[1][kept], float(kept.mean()))
-    if fit.inliers < LEAST_INLIERS or fit.share < LEAST_SHARE:
-        return None, f"only {fit.inliers} of {len(kept)} places moved together"
-    if fit.coverage < LEAST_COVERAGE or not _is_plausible(matrix, before.picture.shape):
+    xy_a, xy_b = found[0][kept], found[1][kept]
+    if len(xy_a) < LEAST_INLIERS or kept.mean() < LEAST_SHARE:
+        return None, f"only {len(xy_a)} of {len(kept)} places moved together"
+    explained, common = _explained(before.picture, now.picture, matrix)
+    hull = cv2.contourArea(cv2.convexHull(xy_b))
+    if hull < LEAST_COVERAGE * common or not _is_plausible(matrix, before.picture.shape):
         return None, "the places that moved together are too few or too near to each other"
     at_once, _ = alike(before.picture, now.picture)
-    if fit.explained < min(max(EXPLAINED, at_once + BETTER), 0.9):
-        return None, f"only {fit.explained:.0%} of the picture looks the same once moved"
-    return fit, ""
+    if explained < min(max(EXPLAINED, at_once + BETTER), 0.9):
+        return None, f"only {explained:.0%} of the picture looks the same once moved"
+    error_px = float(np.sqrt(((moved(matrix, xy_a) - xy_b) ** 2).sum(axis=1).mean()))
+    return Fit(matrix, explained, f"{len(xy_a)} places, off by {error_px:.1f} px of {before.picture.shape[1]}"), ""
+
+
+def _by_texture(before: np.ndarray, now: np.ndarray) -> Fit | None:
+    found = fit_texture(before, now)
+    if found is None or not _is_plausible(found[0], before.shape):
+        return None
+    return Fit(found[0], 0.0, f"by the texture, which correlates by {found[1]:.2f}")
 
 
 def alike(before: np.ndarray, now: np.ndarray, steady: np.ndarray | None = None) -> tuple[float, int]:
@@ -92,24 +108,13 @@ def _cells(values: np.ndarray) -> np.ndarray:
     return cv2.resize(values, CELLS, interpolation=cv2.INTER_AREA)
 
 
-def _judged(
-    before: np.ndarray, now: np.ndarray, matrix: np.ndarray, xy_a: np.ndarray, xy_b: np.ndarray, share: float
-) -> Fit:
-    off = moved(matrix, xy_a) - xy_b
+def _explained(before: np.ndarray, now: np.ndarray, matrix: np.ndarray) -> tuple[float, float]:
+    """(Share of the cells that are alike once one picture is moved onto the other; how many pixels both show)."""
     height, width = before.shape
-    everywhere = np.ones((height, width), np.float32)
-    common = cv2.warpPerspective(everywhere, matrix, (width, height))
-    hull = cv2.contourArea(cv2.convexHull(xy_b)) if len(xy_b) > 2 else 0.0
+    common = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, (width, height))
     there = cv2.warpPerspective(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     explained, cells = alike(there, now, common)
-    return Fit(
-        matrix=matrix,
-        inliers=len(xy_a),
-        share=share,
-        error_px=float(np.sqrt((off**2).sum(axis=1).mean())) if len(off) else 0.0,
-        coverage=hull / max(float(common.sum()), 1.0),
-        explained=explained if cells >= 6 else 0.0,
-    )
+    return explained if cells >= LEAST_CELLS else 0.0, max(float(common.sum()), 1.0)
 
 
 def _is_plausible(matrix: np.ndarray, shape: tuple[int, ...]) -> bool:

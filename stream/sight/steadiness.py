@@ -32,6 +32,7 @@ SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of 
 STEP_S = 1.0  # between samples
 KEPT = 5  # samples of a median: half of them show the new view 3 s after a nudge
 REST = 2  # looks over which the present must not change to be at rest,
+RESTLESS = 0.2  # of what is usual for that, that a look replaces: rain and headlights at night are never at rest
 STILL = 0.4  # and each sample shows so many of its cells: traffic hides some, a camera that sways far more
 TOLERANCE = 0.01  # of the picture's diagonal, that the end of a line moves: less does not matter to counting
 DROP = 0.1  # of the cells: so many fewer than usual agree before a move is thought of
@@ -82,7 +83,8 @@ class Steadiness:
         self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
         self._reference = self._first = NOTHING
         self._first_matrix = np.eye(3)
-        self._usual = 1.0  # share of the cells that agree
+        self._usual = 1.0  # share of the cells that agree with the reference,
+        self._rest = self._usual_rest = 1.0  # and with the present of before
         self._next_s = self._agreed_s = self._creep_s = -math.inf
         self.lost = False  # the present view has nothing to do with that of the lines
         self._forget_tries(0.0)
@@ -105,6 +107,9 @@ class Steadiness:
         if cells < LEAST_CELLS:
             self._begin(present, pts_s)  # nothing was to be seen
             return None
+        self._rest = alike(self._presents[0], present)[0]
+        if agree > STILL:  # the view is what it was
+            self._usual_rest += RESTLESS * (self._rest - self._usual_rest)
         if agree >= self._usual - DROP:
             return self._agrees(present, agree, pts_s)
         if not self._are_described(self._first, self._reference):
@@ -131,7 +136,7 @@ class Steadiness:
         present = self._presents[-1]
         if min(alike(present, sample)[0] for sample in self._samples) < STILL:
             return False
-        return alike(self._presents[0], present)[0] >= self._usual - 2 * DROP
+        return self._rest >= max(self._usual_rest - 2 * DROP, STILL)
 
     def _begin(self, present: np.ndarray, pts_s: float) -> None:
         self._reference, self._usual, self._agreed_s = Landmarks(present), 1.0, pts_s
@@ -195,7 +200,7 @@ class Steadiness:
         self._tried = agree
         fit, why = align(self._first, now)
         before = self._first_matrix
-        if fit is None:
+        if fit is None and self._reference is not self._first:
             fit, why = align(self._reference, now)
             before = self._matrix
         if fit is not None:
@@ -227,7 +232,7 @@ class Steadiness:
 
     def _follow(self, now: Landmarks, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
         text = f"the camera was moved by {self._words(matrix @ np.linalg.inv(self._matrix))}"
-        text += f"; lines follow ({fit.inliers} places, off by {fit.error_px:.1f} px of {self.sample_wh[0]})"
+        text += f"; lines follow ({fit.words})"
         self._matrix, self.lost, self._reference, self._usual = matrix, False, now, 1.0
         self._agreed_s = since_s
         self._forget_tries(since_s)
