@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from models.registry import LIGHTER
 from stream.config import Config, DetectorConfig, PointConfig
@@ -40,6 +42,27 @@ def points_of(config: Config, fps: float) -> tuple[OperatingPoint, ...]:
         return front_of(list(_typical(wanted, fps)))
     points = [OperatingPoint(_look(wanted, p), p.every, p.ms, p.error, p.gate) for p in wanted.points]
     return front_of(points)
+
+
+def priced(
+    wanted: DetectorConfig, points: tuple[OperatingPoint, ...], pixels: Mapping[Look, float]
+) -> tuple[OperatingPoint, ...]:
+    """Typical points with what their looks cost on the cameras of a run, against the dearest; those of a profile as
+    they were measured. pixels: of a look, as a share of the whole. The part near long lines may be all of the picture,
+    and a camera that believed it to be cheap would look too often until it had learnt better."""
+    if wanted.points or len(points) < 2:
+        return points
+    cost_ms = {look: UNKNOWN_MS * _lighter(wanted.model, look.model) * share for look, share in pixels.items()}
+    return front_of([msgspec.structs.replace(point, ms=cost_ms[point.look]) for point in points])
+
+
+def _lighter(model: str, other: str) -> float:
+    """What a look of another network costs, against the detector's own; empty: it is that."""
+    cost = 1.0
+    while other and model != other:
+        model = LIGHTER[model]
+        cost *= LIGHTER_NETWORKS[model][0]
+    return cost
 
 
 def longest(wanted: DetectorConfig) -> int:
