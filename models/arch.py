@@ -63,4 +63,17 @@ class FasterRcnnArch(NanoDetArch):
     proposals: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class MaskArch:
+    """The shape of a mask network: of its trunk, and the channels and 3x3 convolutions of its branch."""
+
+    trunk: NanoDetArch
+    width: int = 64
+    convolutions: int = 4
+
+    def __post_init__(self) -> None:
+        if isinstance(self.trunk, dict):  # from JSON
+            object.__setattr__(self, "trunk", NanoDetArch(**self.trunk))
+
+
 AnyArch = Arch | NanoDetArch

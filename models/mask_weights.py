@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.arch import NanoDetArch
+from models.arch import MaskArch
 from models.stored import stored_tensors, write_stored
 from stream.errors import ModelError
 
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from models.masks import MaskNetwork
 
 FORMAT = "roadtally-mask-1"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskArch:
-    """The shape of a mask network: of its trunk, and the channels and 3x3 convolutions of its branch."""
-
-    trunk: NanoDetArch
-    width: int = 64
-    convolutions: int = 4
-
-    def __post_init__(self) -> None:
-        if isinstance(self.trunk, dict):  # from JSON
-            object.__setattr__(self, "trunk", NanoDetArch(**self.trunk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from torch.nn import functional as fn
 from torchvision.models.detection import FasterRCNN
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
+from models.arch import MaskArch
 from models.features import Features
 from models.layers import ConvAct
-from models.mask_weights import MaskArch
 
 POOLED, STRIDE, SAMPLES = 14, 8, 2  # cells a side; pixels a cell of the map; points a side of a cell
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from models.arch import NanoDetArch
+from models.arch import MaskArch, NanoDetArch
 from models.features import read_features
-from models.mask_weights import MaskArch, write_mask_weights
+from models.mask_weights import write_mask_weights
 from models.masks import POOLED, MaskNetwork
 from models.registry import find_weights
 from models.stills import letterboxed

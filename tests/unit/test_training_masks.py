@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import torch
 
-from models.arch import NanoDetArch
+from models.arch import MaskArch, NanoDetArch
 from models.features import read_features
-from models.mask_weights import MaskArch
 from models.masks import MaskNetwork
 from models.registry import find_weights
 from models.training.silhouettes import GRID, Silhouettes
