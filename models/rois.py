@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from stream.errors import ModelError
+from stream.messages import MASK_SIZE
+
+Branch = Callable[[np.ndarray], np.ndarray]
+"""Boxes f32 (K, 4) of one picture -> probabilities f32 (K, 28, 28)."""
 
 
 def boxes_inside(xyxy: np.ndarray, input_hw: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -24,6 +28,15 @@ def check_picture(picture: np.ndarray, opened: Iterable[tuple[int, int]]) -> Non
         raise ModelError("segmenter", f"expected a u8 picture of {shapes}, got {picture.dtype} {picture.shape}")
 
 
-def as_bytes(probabilities: np.ndarray) -> np.ndarray:
-    """f32 0..1 -> u8 0..255."""
-    return (probabilities * 255 + 0.5).astype(np.uint8)
+def masks_in_parts(
+    look: Callable[[np.ndarray], Branch], picture: np.ndarray, xyxy: np.ndarray, at_once: int
+) -> np.ndarray:
+    """Masks u8 (N, 28, 28) of boxes f32 (N, 4): what `look` at the picture gives for those that can be pooled, at most
+    `at_once` of them together; zeros for the others. Where none can be pooled there is no look."""
+    boxes, usable = boxes_inside(xyxy, picture.shape[:2])
+    found = np.zeros((len(xyxy), MASK_SIZE, MASK_SIZE), np.uint8)
+    if len(usable):
+        branch = look(picture)
+        for part in np.array_split(usable, -(-len(usable) // at_once)):
+            found[part] = (branch(boxes[part]) * 255 + 0.5).astype(np.uint8)
+    return found

@@ -55,17 +55,11 @@ class OpenVinoPasses(ABC):
         threads = spec.threads or len(os.sched_getaffinity(0))
         streams = min(spec.streams or threads, threads)
         core = ov.Core()
-        self.precision = precision = _precision(core, spec.precision)
+        self.precision = precision = precision_here(core, spec.precision)
         self._max_batch = spec.max_batch
         self.in_flight = streams + 1
         self.describe = f"{name} on OpenVINO, {precision}, {threads} threads, {streams} pictures at a time"
-        self.settings = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": streams,
-            "ENABLE_CPU_PINNING": False,  # decoders and encoders share the cores
-            "CACHE_DIR": str(cache_folder() / "compiled"),
-        }
+        self.settings = cpu_settings(precision, threads, streams)
         self._free: dict[tuple[int, int], list[Any]] = {}
         self._compiled = {}
         for input_hw in spec.input_hw:
@@ -120,7 +114,7 @@ class OpenVinoDetector(OpenVinoPasses):
 
     def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
         core = ov.Core()
-        self._graph = graph_of(core, weights, _precision(core, spec.precision))
+        self._graph = graph_of(core, weights, precision_here(core, spec.precision))
         self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, self._graph.family)
         super().__init__(spec, weights.path.stem, str(weights.path))
         self._second = SecondStage(core, self._graph.second, self.settings) if self._graph.second else None
@@ -145,14 +139,27 @@ def int8_path(weights: Weights) -> Path:
     return cache_folder() / "int8" / f"{weights.path.stem}-{weights.sha256[:16]}.xml"
 
 
-def _precision(core: ov.Core, wanted: str) -> str:
+def cpu_settings(precision: str, threads: int, streams: int) -> dict[str, Any]:
+    """Of a network that is compiled for this processor. streams: pictures at a time."""
+    return {
+        "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": streams,
+        "ENABLE_CPU_PINNING": False,  # decoders and encoders share the cores
+        "CACHE_DIR": str(cache_folder() / "compiled"),
+    }
+
+
+def precision_here(core: ov.Core, wanted: str) -> str:
+    """The number format that is meant: of `auto`, the quickest of this processor. Raises ModelError where it is not
+    able to."""
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if wanted == "auto":
         return "bf16" if "BF16" in able else "f32"
     if wanted not in PRECISIONS:
-        raise ModelError("precision", f"OpenVINO runs {', '.join(PRECISIONS)}, not {wanted}", "use --precision auto")
+        raise ModelError("precision", f"OpenVINO runs {', '.join(PRECISIONS)}, not {wanted}", "use the precision auto")
     if wanted == "bf16" and "BF16" not in able:
-        raise ModelError("precision", "this processor has no bf16", "use --precision f32")
+        raise ModelError("precision", "this processor has no bf16", "use the precision f32")
     return wanted
 
 

@@ -10,9 +10,9 @@ import openvino as ov
 
 from models.contract import SegmenterSpec
 from models.engines.graph_masks import build_branch, build_trunk
-from models.engines.openvino import PRECISIONS, _precision, cache_folder
+from models.engines.openvino import cpu_settings, precision_here
 from models.mask_weights import MaskWeights
-from models.rois import as_bytes, boxes_inside, check_picture
+from models.rois import Branch, check_picture, masks_in_parts
 from stream.errors import ModelError
 
 AT_ONCE = 32  # boxes a pass: bounds the memory, however many a detector finds
@@ -23,14 +23,8 @@ class OpenVinoSegmenter:
 
     def __init__(self, weights: MaskWeights, spec: SegmenterSpec) -> None:
         core, threads = ov.Core(), spec.threads or len(os.sched_getaffinity(0))
-        precision = _precision(core, spec.precision)
-        settings = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,  # one picture at a time, and somebody waits for it
-            "ENABLE_CPU_PINNING": False,
-            "CACHE_DIR": str(cache_folder() / "compiled"),
-        }
+        precision = precision_here(core, spec.precision)
+        settings = cpu_settings(precision, threads, streams=1)  # one picture at a time, and somebody waits for it
         self.describe = f"{weights.path.stem} on OpenVINO, {precision}, {threads} threads"
         self._trunks: dict[tuple[int, int], Any] = {}
         try:
@@ -46,20 +40,21 @@ class OpenVinoSegmenter:
     def masks(self, picture: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
         """See models.contract.Segmenter."""
         check_picture(picture, self._trunks)
-        boxes, usable = boxes_inside(xyxy, picture.shape[:2])
-        found = np.zeros((len(xyxy), 28, 28), np.uint8)
-        if not len(usable):
-            return found
-        trunk = self._trunks[picture.shape[:2]]
         try:
-            trunk.infer([ov.Tensor(np.ascontiguousarray(picture[None]), shared_memory=True)])
-            finest = trunk.get_output_tensor()
-            for part in np.array_split(usable, -(-len(usable) // AT_ONCE)):
-                self._branch.infer([finest, np.ascontiguousarray(boxes[part])])
-                found[part] = as_bytes(self._branch.get_output_tensor().data[:, 0])
+            return masks_in_parts(self._look, picture, xyxy, AT_ONCE)
         except RuntimeError as error:
             raise ModelError("segmenter", f"OpenVINO failed during a pass ({error})") from error
-        return found
+
+    def _look(self, picture: np.ndarray) -> Branch:
+        trunk = self._trunks[picture.shape[:2]]
+        trunk.infer([ov.Tensor(np.ascontiguousarray(picture[None]), shared_memory=True)])
+        finest = trunk.get_output_tensor()
+
+        def branch(boxes: np.ndarray) -> np.ndarray:
+            self._branch.infer([finest, boxes])
+            return self._branch.get_output_tensor().data[:, 0]
+
+        return branch
 
     def close(self) -> None:
         self._trunks.clear()

@@ -61,26 +61,19 @@ class TorchDetector:
     """A Detector on torch. Raises ModelError if the precision does not run here or the memory does not suffice."""
 
     def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
-        cuda = torch.cuda.is_available()
-        precision = ("fp16" if cuda else "f32") if spec.precision == "auto" else spec.precision
-        if precision not in DTYPES or (precision == "fp16" and not cuda):
-            raise ModelError("precision", f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}", "use auto")
+        device, dtype, where = place_here(spec.precision, spec.threads)
         self._spec, network = spec, weights.network()
         self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, family_name(network.arch))
-        dtype, device = DTYPES[precision], torch.device("cuda" if cuda else "cpu")
         network = network.to(memory_format=torch.channels_last)
         deployed = Deployed(network.to(device, dtype).eval().requires_grad_(False), dtype)
-        if not cuda:
-            torch.set_num_threads(spec.threads or torch.get_num_threads())
-        if cuda and not family_of(network.arch).second:
+        if device.type == "cuda" and not family_of(network.arch).second:
             self._lanes: list[Lane] = [CudaLane(deployed, _sizes(spec)) for _ in range(CUDA_LANES)]
         else:
             self._lanes = [PlainLane(deployed, device)]
         self._last: list[TorchPending | None] = [None] * len(self._lanes)
         self._turn = 0
         self.in_flight = len(self._lanes)
-        where = torch.cuda.get_device_name() if cuda else f"the CPU, {torch.get_num_threads()} threads"
-        self.describe = f"{weights.path.stem} on torch, {precision}, {where}"
+        self.describe = f"{weights.path.stem} on {where}"
 
     def start(self, pictures: np.ndarray) -> TorchPending:
         """See models.contract.Detector. Raises ModelError on a shape that was not opened."""
@@ -100,6 +93,27 @@ class TorchDetector:
 
     def close(self) -> None:
         self._lanes, self._last = [], []
+
+
+class Place(NamedTuple):
+    """Where a network runs, and in which number format."""
+
+    device: torch.device
+    dtype: torch.dtype
+    describe: str
+
+
+def place_here(precision: str, threads: int) -> Place:
+    """CUDA where it is, else the CPU with so many threads; 0: as many as torch takes. Raises ModelError where the
+    precision does not run there."""
+    cuda = torch.cuda.is_available()
+    precision = ("fp16" if cuda else "f32") if precision == "auto" else precision
+    if precision not in DTYPES or (precision == "fp16" and not cuda):
+        raise ModelError("precision", f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}", "use auto")
+    if not cuda and threads:
+        torch.set_num_threads(threads)
+    where = torch.cuda.get_device_name() if cuda else f"the CPU, {torch.get_num_threads()} threads"
+    return Place(torch.device("cuda" if cuda else "cpu"), DTYPES[precision], f"torch, {precision}, {where}")
 
 
 class PlainLane:
