@@ -145,8 +145,8 @@ class Counter:
         certain.sort()
         now_s = np.append(pts_s, self._before.now_s)[[one.frame for one in certain]]  # frame -1 is the last
         counted = self._recent.admit(courses, certain, now_s)
-        return tuple(self._event(courses, one) for one in counted)
+        return tuple(self._event(one, ridden(courses, one, proven)) for one in counted)
 
-    def _event(self, courses: Courses, one: Crossed) -> Crossing:
-        passing = msgspec.structs.replace(one.passing, label=ridden(courses, one))
+    def _event(self, one: Crossed, label: int) -> Crossing:
+        passing = msgspec.structs.replace(one.passing, label=label)
         return passing.crossing(self.scene.camera, self.scene.lines[passing.line].name)
