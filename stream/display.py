@@ -57,9 +57,21 @@ def watching(plan: Plan) -> Iterator[Watch]:
 
 def show_report(report: Report, plan: Plan) -> None:
     """The closing tables: counts, the account of every frame, what was written."""
-    outcome, summary = report.outcome, report.summary
+    outcome = report.outcome
     for note in dict.fromkeys(outcome.notes):
         console.print(f"[dim]{note}[/dim]")
+    if report.saw_something:
+        _show_results(report, plan)
+    for path in report.paths:
+        console.print(f"  {path}", highlight=False, soft_wrap=True)
+    if outcome.status == "interrupted":
+        console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
+    if outcome.error is not None:
+        console.print(f"[red]failed[/red] {outcome.error}", highlight=False)
+
+
+def _show_results(report: Report, plan: Plan) -> None:
+    outcome, summary = report.outcome, report.summary
     scenes = [camera.scene for camera in plan.cameras]
     show_tally(console, summary.tally, scenes)
     if not any(scene.lines for scene in scenes):
@@ -74,12 +86,6 @@ def show_report(report: Report, plan: Plan) -> None:
     console.print(
         f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open; {frames / busy_s:.0f} frames a second"
     )
-    for path in report.paths:
-        console.print(f"  {path}", highlight=False, soft_wrap=True)
-    if outcome.status == "interrupted":
-        console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
-    if outcome.error is not None:
-        console.print(f"[red]failed[/red] {outcome.error}", highlight=False)
 
 
 def show_complaints(users: Sequence[RoadUser], scenes: Sequence[Scene]) -> None:
@@ -115,7 +121,8 @@ def show_plan(plan: Plan) -> None:
 
 def _announce(plan: Plan) -> None:
     workers = ", ".join(work.name for work in plan.workers)
-    console.print(f"{len(plan.cameras)} camera(s); workers: {workers}; {_memory(plan)}", highlight=False)
+    cameras = "1 camera" if len(plan.cameras) == 1 else f"{len(plan.cameras)} cameras"
+    console.print(f"{cameras}; workers: {workers}; {_memory(plan)}", highlight=False)
 
 
 def _memory(plan: Plan) -> str:

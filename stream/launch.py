@@ -22,6 +22,7 @@ from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.folder import OF_CAMERA, RUN, begin, go_on
 from stream.health_server import announced, joined, serving
 from stream.inline import run_inline
+from stream.metrics import key
 from stream.outcome import Interrupts, Outcome, Watch
 from stream.sinks.events import STORE
 from stream.sinks.shelf import recordings_in
@@ -49,6 +50,11 @@ class Report:
     outcome: Outcome
     summary: Summary
     paths: list[Path]
+
+    @property
+    def saw_something(self) -> bool:
+        """False where it failed before the first picture: to count nothing would then be no count."""
+        return self.outcome.error is None or bool(self.summary.balances)
 
     @property
     def exit_code(self) -> int:
@@ -117,11 +123,16 @@ def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts, *, 
     store.close()
     scenes = [camera.scene for camera in plan.cameras]
     summary = summarise(folder, scenes)
-    paths = [*write_tally(folder, summary.tally, scenes), folder / STORE, _write_run(folder, config, plan, outcome)]
+    # what a decoder said last was before its slots came back
+    outcome.values.update({key("roadtally_in_flight", camera=b.camera): b.in_flight for b in summary.balances})
+    report = Report(outcome, summary, [])
+    if report.saw_something:
+        report.paths += write_tally(folder, summary.tally, scenes)
+    report.paths += [folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
-        paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
-        paths += recordings_in(Path(camera.folder))
-    return Report(outcome, summary, paths)
+        report.paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
+        report.paths += recordings_in(Path(camera.folder))
+    return report
 
 
 def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Path:
@@ -138,7 +149,7 @@ def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Pa
         "recoveries": [msgspec.to_builtins(recovery) for recovery in outcome.recoveries],
         "wall_s": round(outcome.wall_s, 3),
         "open_s": round(outcome.open_s, 3),
-        "metrics": {key: round(value, 4) for key, value in sorted(outcome.values.items())},
+        "metrics": {name: round(value, 4) for name, value in sorted(outcome.values.items())},
         "config": config.model_dump(mode="json"),
         "cameras": [msgspec.to_builtins(camera) for camera in plan.cameras],
     }

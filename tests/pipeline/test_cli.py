@@ -143,6 +143,16 @@ def test_message_says_what_to_do_when_a_person_errs(tmp_path: Path) -> None:
         assert (code, words in text) == (expected, True), f"{name}: exit code {code}\n{text}"
 
 
+def test_no_count_is_shown_when_a_run_failed_before_its_first_picture(tmp_path: Path) -> None:
+    """A table of zeros and an empty crossings.csv: a wrong --weights looked like an empty road."""
+    clip, out = blob_clip(tmp_path / "road.mp4", frames=3), tmp_path / "out"
+    weights = ("--weights", str(tmp_path / "none.safetensors"))
+    code, text = finish(roadtally("run", str(clip), "--line", LINE, *weights, "--inline", "--out", str(out)))
+    assert code == 4, text
+    assert "no such weights file" in text and "crossings" not in text
+    assert not (out / "crossings.csv").exists() and (out / "run.json").exists()
+
+
 def test_plan_is_shown_when_checked(tmp_path: Path) -> None:
     clip = blob_clip(tmp_path / "road.mp4", frames=3)
     code, text = finish(roadtally("check", str(clip)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stream.commands.status import read_health
 from tests.blobs import FRAMES, blob_clip
 from tests.pipeline.runs import configure, picture_times_s, pixels, rows, run
 
@@ -42,6 +43,12 @@ def test_crossings_are_right_when_run_inline(oracle: tuple[Path, Path]) -> None:
     assert (oracle[1] / "visits.csv").read_text().count(",edge,") >= 3
 
 
+def test_nothing_is_in_flight_when_a_run_has_ended(oracle: tuple[Path, Path]) -> None:
+    """`roadtally status` showed pictures in flight that the decoder had not heard of before its last one."""
+    (camera,) = read_health(str(oracle[1])).cameras
+    assert camera.in_flight == 0 and camera.state == "ended"
+
+
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 def test_crossings_are_identical_when_run_as_workers(
     place: dict[str, Any], oracle: tuple[Path, Path], tmp_path: Path
@@ -49,9 +56,8 @@ def test_crossings_are_identical_when_run_as_workers(
     clip, expected = oracle
     report = run(zoned(clip, tmp_path, place))
     assert report.exit_code == 0, report.outcome.error
-    assert (tmp_path / "crossings.csv").read_bytes() == (expected / "crossings.csv").read_bytes()
-    assert (tmp_path / "visits.csv").read_bytes() == (expected / "visits.csv").read_bytes()
-    assert (tmp_path / "tracks.txt").read_bytes() == (expected / "tracks.txt").read_bytes()
+    for name in ("crossings.csv", "visits.csv", "tracks.txt"):
+        assert (tmp_path / name).read_bytes() == (expected / name).read_bytes(), name
     assert picture_times_s(tmp_path / "annotated.mp4") == picture_times_s(expected / "annotated.mp4")
     (balance,) = report.summary.balances
     assert (balance.decoded, balance.detected, balance.in_flight) == (FRAMES, FRAMES, 0)
