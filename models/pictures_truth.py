@@ -76,8 +76,12 @@ def read_pictures_truth(pictures: Path, truth: Path, split: str | None = None) -
 def _read_coco(path: Path, split: str | None) -> _Coco:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Coco)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise TruthError(str(path), f"cannot be read as COCO annotations: {error}", "or give a YOLO folder") from error
+    except OSError as error:
+        raise TruthError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+    except msgspec.MsgspecError as error:
+        raise TruthError(
+            str(path), f"cannot be read as COCO annotations: {error}", "give a COCO file, or a YOLO folder"
+        ) from error
     known, categories = {p.id for p in found.images}, {c.id for c in found.categories}
     for number, box in enumerate(found.annotations):
         where = f"{path}, annotation {number}"

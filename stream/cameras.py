@@ -170,9 +170,8 @@ def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:
     except ValueError as error:
         problems.append(f"roi: {error}")
     if problems:
-        raise ConfigError(
-            f"camera {camera.name}", "\n  ".join(problems), "keep lines, zones and regions in the picture"
-        )
+        fix = "coordinates are pixels of the picture, or fractions of it where all of a line are <= 1"
+        raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), fix)
     return scene
 
 

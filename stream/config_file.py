@@ -31,7 +31,8 @@ def load(path: Path, changes: Mapping[str, Any] | None = None) -> Config:
     problem at once."""
     raw = _read(path)
     if not isinstance(raw, dict):
-        raise ConfigError(str(path), f"expected a mapping with `cameras`, got {type(raw).__name__}", "see configs/")
+        got = "nothing" if raw is None else repr(raw)[:60]
+        raise ConfigError(str(path), f"expected a mapping with `cameras`, got {got}", "see configs/")
     config = parse(raw, str(path), changes)
     cameras = tuple(c.model_copy(update={"source": _beside(path, c.source)}) for c in config.cameras)
     return config.model_copy(update={"cameras": cameras})

@@ -88,6 +88,22 @@ def read_settings(texts: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
+def read_whole_numbers(option: str, text: str) -> list[int]:
+    """1,2,4 -> 1, 2, 4, each more than 0. Raises ConfigError."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ConfigError(option, f"expected whole numbers, got {text!r}", f"for example {option} 1,2,4")
+    return [int(part) for part in parts]
+
+
+def read_size(option: str, text: str) -> tuple[int, int]:
+    """416x256 -> width, height. Raises ConfigError."""
+    width, _, height = text.strip().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(option, f"expected a width and a height, got {text!r}", f"for example {option} 416x256")
+    return int(width), int(height)
+
+
 def read_moment(option: str, text: str) -> float | datetime:
     """Seconds of pts (90, 1:30, 0:01:30), or a time of day with its date (2026-05-04T07:00Z; UTC unless said
     otherwise). Raises ConfigError."""

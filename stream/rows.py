@@ -23,5 +23,7 @@ def read_rows(path: Path, columns: Sequence[str], convert: Callable[[str, dict[s
                 what = f"expected the columns {', '.join(columns)}, got {', '.join(reader.fieldnames or ('nothing',))}"
                 raise TruthError(str(path), what, f"add {', '.join(missing)}")
             return [convert(f"{path}, line {reader.line_num}", row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TruthError(str(path), f"cannot be read: {error}", "check the path") from error
+    except OSError as error:
+        raise TruthError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TruthError(str(path), f"is no CSV: {error}", "give a text file with a row a line") from error

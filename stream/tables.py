@@ -27,8 +27,10 @@ def show_tally(console: Console, tally: Tally, scenes: Sequence[Scene]) -> None:
     """A table of everything that the scenes ask for."""
     if any(scene.lines for scene in scenes):
         console.print(_crossings(tally, scenes))
-    if any(scene.movements for scene in scenes):
+    if tally.turns:
         console.print(_movements(tally, scenes))
+    elif any(scene.movements for scene in scenes):
+        console.print("no turning movement: nobody was seen to cross one line and then another", highlight=False)
     if any(scene.zones for scene in scenes):
         console.print(_zones(tally, scenes))
 

@@ -54,13 +54,15 @@ def bench_all(
     from models.contract import DetectorSpec
     from models.registry import DEFAULT
     from stream.display import console
+    from stream.options import read_size, read_whole_numbers
     from stream.tables import new_table
 
-    inputs = tuple(_pair(size) for size in sizes.split(","))
+    inputs = tuple(read_size("--sizes", size)[::-1] for size in sizes.split(","))
+    at_once = tuple(read_whole_numbers("--batches", batches))
     for name in names or [DEFAULT]:
         spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
         table = new_table(name, (), ("input", "batch", "pictures/s", "ms a picture", "ms alone"))
-        for row in bench(spec, tuple(_whole(batch) for batch in batches.split(","))):
+        for row in bench(spec, at_once):
             height, width = row.input_hw
             figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
             table.add_row(f"{width}x{height}", str(row.batch), *figures)
@@ -83,16 +85,3 @@ def quantise_one(
     console.print(f"{gain.path}\na picture on one thread: int8 {gain.int8_ms:.2f} ms, {native}", highlight=False)
     worth = gain.int8_ms < gain.native_ms
     console.print("use it: --set detector.precision=int8" if worth else "int8 is not faster here: leave it")
-
-
-def _pair(size: str) -> tuple[int, int]:
-    width, _, height = size.partition("x")
-    return _whole(height), _whole(width)
-
-
-def _whole(text: str) -> int:
-    from stream.errors import ConfigError
-
-    if not text.strip().isdecimal():
-        raise ConfigError("bench", f"expected whole numbers like 416x256, got {text!r}")
-    return int(text)

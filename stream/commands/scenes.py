@@ -35,12 +35,13 @@ class SynthOptions:
 @fields_as_options
 def synth(options: SynthOptions) -> None:
     """Make a synthetic traffic clip with its true boxes and true crossings."""
+    from stream.options import read_size
     from stream.synth import make
 
     if options.pictures:
         _pictures(options.out, options.pictures, options.seed)
         return
-    width, _, height = options.size.partition("x")
+    width, height = read_size("--size", options.size)
     settings = _settings(
         seed=options.seed,
         light=options.light,
@@ -95,7 +96,8 @@ def demo(
         with watching(plan) as watch:
             report = launch(config, plan, watch, interrupts)
         show_report(report, plan)
-    show_truth(score(report.summary.crossings, read_truth(clip.crossings), plan.cameras[0].info.fps))
+    if report.outcome.error is None:
+        show_truth(score(report.summary.crossings, read_truth(clip.crossings), plan.cameras[0].info.fps))
     raise typer.Exit(report.exit_code)
 
 

@@ -50,12 +50,13 @@ class TuneOptions:
 def tune(options: TuneOptions) -> None:
     """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
     from stream.display import console
+    from stream.options import read_whole_numbers
     from stream.sources import is_live, masked
     from stream.tuning.measure import measure
     from stream.tuning.plot import plot_points
     from stream.tuning.profile import write_profile
 
-    sizes, steps = _whole_numbers("--inputs", options.inputs), _whole_numbers("--every", options.every)
+    sizes, steps = read_whole_numbers("--inputs", options.inputs), read_whole_numbers("--every", options.every)
     source, out = options.source, options.out
     config, camera = _camera(options, max(sizes))
     all_looks = _all_looks(options, sizes, config, camera)
@@ -165,10 +166,3 @@ def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
         cost = (f"{100 * one.looks:.0f}", f"{one.cost_ms:.2f}")
         table.add_row(*words, *cost, ap, str(one.missed), str(one.extra), f"{100 * one.error:.1f}")
     console.print(table)
-
-
-def _whole_numbers(option: str, text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise ConfigError(option, f"expected whole numbers like 1,2,4, got {text!r}")
-    return [int(part) for part in parts]

@@ -159,11 +159,11 @@ class VideoReader:
     def problems(self) -> list[str]:
         """What was lost so far, one line each; empty for a whole file. A file that is cut off is known at its end."""
         lost = [
-            (self._unread, "parts of the file could not be read whole"),
-            (self._undecoded, "packets could not be decoded: their pictures are missing"),
-            (self._corrupt, "pictures are damaged: they were decoded from incomplete data"),
+            (self._unread, "parts of the file that could not be read whole"),
+            (self._undecoded, "packets that could not be decoded: their pictures are missing"),
+            (self._corrupt, "damaged pictures: decoded from incomplete data"),
         ]
-        return [f"{count} {what}" for count, what in lost if count] + (self._cut_off() if self._ended else [])
+        return [f"{what}: {count}" for count, what in lost if count] + (self._cut_off() if self._ended else [])
 
     @property
     def notes(self) -> list[str]:

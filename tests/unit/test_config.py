@@ -173,8 +173,8 @@ def test_the_password_is_hidden_when_an_address_stands_in_the_wrong_place() -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "expected a mapping with `cameras`, got NoneType"),
-        ("- a\n- b\n", "expected a mapping with `cameras`, got list"),
+        ("", "expected a mapping with `cameras`, got nothing"),
+        ("- a\n- b\n", "expected a mapping with `cameras`, got ['a', 'b']"),
         ("cameras: [", "is not YAML"),
         ("cameras:\n\t- source: a.mp4\n", "is not YAML"),
         ("cameras: !!python/object/apply:os.system ['true']\n", "is not YAML"),

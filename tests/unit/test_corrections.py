@@ -53,5 +53,5 @@ def test_the_file_is_named_when_it_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="cannot be read"):
         read_corrections(tmp_path / "absent.csv")
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(TruthError, match="cannot be read"):
+    with pytest.raises(TruthError, match="is no CSV"):
         read_corrections(tmp_path / "picture.csv")
