@@ -26,6 +26,7 @@ WORDS: dict[str, str] = {
     "less_than_equal": "expected {le} or less",
     "literal_error": "expected {expected}",
     "model_type": "expected keys with values (key: value)",
+    "multiple_of": "expected a multiple of {multiple_of}",
     "path_type": "expected a path",
     "string_type": "expected text; put it in quotes",
     "too_long": "expected at most {max_length} values",
