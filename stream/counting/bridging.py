@@ -43,10 +43,12 @@ def bridge_deaths(sides: Sides, courses: Courses, stand: Stand, dead: np.ndarray
     return found
 
 
-def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.ndarray) -> list[Crossed]:
+def bridge_births(
+    sides: Sides, courses: Courses, proven: np.ndarray, open_: np.ndarray, began_s: float
+) -> list[Crossed]:
     """Prolong tracks backwards, as soon as their direction is known: open_ bool (C,) who was not yet, and is updated.
 
-    proven: bool (R,), of Courses.proven.
+    proven: bool (R,), of Courses.proven. began_s: pts of the first frame; what passed before it was not observed.
     """
     due = np.flatnonzero(proven & courses.spread(open_) & (courses.frame >= 0))
     if not len(due):
@@ -63,6 +65,8 @@ def bridge_births(sides: Sides, courses: Courses, proven: np.ndarray, open_: np.
     for line, k in zip(*(index.tolist() for index in np.nonzero(ends[0] * ends[1] < 0)), strict=True):
         behind, there = ends[0][line, k].item(), ends[1][line, k].item()
         earlier_s, row = there / (there - behind) * bridge_s, int(rows[k])
+        if first[FIRST_S, k] - earlier_s < began_s:
+            continue
         x, y = (start[:, k] - earlier_s * velocity[:, k]).tolist()
         if sides.reaches(line, x, y, courses, row):
             moment = _moment(courses, int(course[k]), row, (x, y, float(first[FIRST_S, k]) - earlier_s))

@@ -38,6 +38,7 @@ class _Memory(msgspec.Struct, frozen=True, array_like=True):
     passed: tuple[Passing, ...]
     on_trial: tuple[Passing, ...]
     recent: tuple[Passing, ...]
+    began_s: float | None
 
 
 class Counter:
@@ -46,6 +47,7 @@ class Counter:
     def __init__(self, scene: Scene, settings: CountingSettings) -> None:
         self.scene, self.settings = scene, settings
         self._before = Remembered.nothing()
+        self._began_s: float | None = None  # pts of the first frame
         self._open = np.zeros(0, bool)  # tracks that were not prolonged backwards yet
         self._sides = Sides(scene.lines, settings)
         self._on_trial: list[Passing] = []  # crossed, but their tracks are not proven yet
@@ -61,6 +63,8 @@ class Counter:
             return ()
         crossings: tuple[Crossing, ...] = ()
         now_s = float(stretch.pts_s[-1])
+        if self._began_s is None:
+            self._began_s = float(stretch.pts_s[0])
         if not len(self._before.track_id) and not len(stretch.track_id):
             self._before = msgspec.structs.replace(self._before, now_s=now_s)
             return crossings
@@ -72,7 +76,7 @@ class Counter:
             crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
             if crossed or self._on_trial or np.count_nonzero(open_):
                 proven = courses.proven(self.settings.travel, ~open_)
-                crossed += bridge_births(self._sides, courses, proven, open_)
+                crossed += bridge_births(self._sides, courses, proven, open_, self._began_s)
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
             self._sides.keep(stand, courses, on)
             self._open = open_[on]
@@ -99,8 +103,10 @@ class Counter:
         arrays = (before.track_id, before.row, before.first, self._open, self._sides.state)
         track_id, row, first, open_, sides = (np.ascontiguousarray(array).tobytes() for array in arrays)
         passed = tuple(passing for _, passing in sorted(self._sides.passed.items()))
-        passings = (passed, tuple(self._on_trial), tuple(self._recent.passings))
-        return msgspec.msgpack.encode(_Memory(track_id, row, first, before.now_s, open_, sides, *passings))
+        others = (passed, tuple(self._on_trial), tuple(self._recent.passings), self._began_s)
+        return msgspec.msgpack.encode(
+            _Memory(track_id, row, first, before.now_s, open_, sides, *passings, self._began_s)
+        )
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state` returned, of a counter of the same scene.
@@ -112,6 +118,7 @@ class Counter:
         n = len(track_id)
         row, first = (np.frombuffer(text).reshape(k, n) for text, k in ((memory.row, COLUMNS), (memory.first, FIRSTS)))
         self._before = Remembered(track_id, row, first, memory.now_s)
+        self._began_s = memory.began_s
         self._open = np.frombuffer(memory.open_, bool)
         self._sides.state = np.frombuffer(memory.sides).reshape(3, len(self.scene.lines), n)
         self._sides.passed = {(passing.line, passing.track_id): passing for passing in memory.passed}

@@ -242,6 +242,12 @@ def test_counts_once_when_the_lamp_of_a_car_is_taken_for_a_motorcycle(born: int,
     assert [crossing.label for crossing in found] == expected
 
 
+def test_counts_nothing_that_passed_before_the_stream_began() -> None:
+    """A regression: who stood right behind the line in the first frame was prolonged backwards over it."""
+    assert count({1: down(300, 203, 400, 5)}) == []
+    assert directions(count({1: down(300, 203, 400, 5, lead=8)})) == ["in"]
+
+
 def test_counts_when_confirmed_only_after_the_line() -> None:
     assert directions(count({1: down(300, 180, 300, 5)}, trial_frames=8)) == ["in"]
 
