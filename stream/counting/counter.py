@@ -104,9 +104,7 @@ class Counter:
         track_id, row, first, open_, sides = (np.ascontiguousarray(array).tobytes() for array in arrays)
         passed = tuple(passing for _, passing in sorted(self._sides.passed.items()))
         others = (passed, tuple(self._on_trial), tuple(self._recent.passings), self._began_s)
-        return msgspec.msgpack.encode(
-            _Memory(track_id, row, first, before.now_s, open_, sides, *passings, self._began_s)
-        )
+        return msgspec.msgpack.encode(_Memory(track_id, row, first, before.now_s, open_, sides, *others))
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state` returned, of a counter of the same scene.
