@@ -77,7 +77,8 @@ def _write_csv(facts: Sequence[Line], path: Path) -> Path:
 def _write_table(facts: Sequence[Line], lines: Sequence[Line], path: Path) -> Path:
     """Between the marks of a page, where there is one; the words around it are a person's."""
     table = markdown(HEAD, [_cells(one) for one in facts])
-    on = f"Times taken on {lines[-1]['on']}." if lines else ""
+    timed = [one["on"] for one in lines if one["part"] == "speed"]
+    on = f"Times taken on {timed[-1]}." if timed else ""
     made = f"{BEGIN}\n\n{on}\n\n{table}\n\n{END}"
     page = path.read_text(encoding="utf-8") if path.exists() else f"# Study\n\n{BEGIN}\n{END}\n"
     before, _, rest = page.partition(BEGIN)

@@ -17,13 +17,14 @@ SHARED = Path(__file__).resolve().parents[1] / "../shared"
 OWN_INPUTS = (256, 320, 416, 512, 640)
 OWN_PROPOSALS = (20, 50, 200)
 FOREIGN: dict[str, str] = {
-    "yolox_nano": "classes: coco",
+    "yolox_nano": "",
     "nanodet_plus_m_416": "classes: coco\nlayout: nanodet",
     "nanodet_plus_m_1.5x_416": "classes: coco\nlayout: nanodet",
     "picodet_s_416": "classes: coco\nlayout: picodet\nsize: [416, 416]",
     "deimv2_hgnetv2_femto_coco": "classes: coco",
 }
-"""Published ONNX files of ../shared/weights -> their description, but for the file."""
+"""Published ONNX files of ../shared/weights -> their description, but for the file; none where `roadtally train` reads
+them, too: a YOLOX file is of one input size, its network is not."""
 PUBLISHED: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "ssdlite320_mobilenet_v3_large": ((320,), (0,)),
     "ssd300_vgg16": ((320,), (0,)),
@@ -113,10 +114,11 @@ def _foreign(store: Path) -> Iterator[Row]:
     for name, text in FOREIGN.items():
         file = (SHARED / "weights" / f"{name}.onnx").resolve()
         if file.exists():
-            described = store / f"{name}.yaml"
-            described.write_text(f"file: {file}\n{text}\n", encoding="utf-8")
+            model = store / f"{name}.yaml" if text else file
+            if text:
+                model.write_text(f"file: {file}\n{text}\n", encoding="utf-8")
             for size in (416,) if "size" in text or "deim" in name else (320, 416, 512):
-                yield Row(name, size, "openvino", "auto", str(described), "COCO")
+                yield Row(name, size, "openvino", "auto", str(model), "COCO")
 
 
 def _published(store: Path) -> Iterator[Row]:
