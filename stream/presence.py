@@ -29,6 +29,11 @@ class Presence:
         """A word has come."""
         self._limit_s, self._silent_s = SILENCE_S, 0.0
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the supervisor is on another host: then a person has started this worker."""
+        return self._parent is None
+
     def is_known_gone(self) -> bool:
         """Whether nobody can hear a last word any more; on another host that is not known."""
         return self._parent is not None and os.getppid() != self._parent

@@ -107,10 +107,14 @@ class _Supervisor:
         return time.monotonic() < self._leave_by_s and any(self._processes.end_of(name) is None for name in wanted)
 
     def _hear(self, name: str, word: FromWorker) -> None:
+        if name not in self._work:  # started by a person, under a name that this run does not have
+            if isinstance(word, Hello):
+                self._control.send(name, Drain(now=True))
+            return
         self._heard_s[name] = self._processes.clock_s(name)
         if name in self._remote and self._going:
             self._hear_remote(name, word)
-        if isinstance(word, Hello) and name in self._work:
+        if isinstance(word, Hello):
             work = msgspec.structs.replace(self._work[name], epochs=self._lanes.epochs_of(name))
             self._control.send(name, Assign(msgspec.msgpack.encode(work)))
         elif isinstance(word, Ready):
@@ -165,7 +169,7 @@ class _Supervisor:
             if name in self._done:
                 continue
             if (end := self._processes.end_of(name)) is not None:
-                self._hear_last_words()
+                self._hear_last_words(name)
                 if name not in self._done:
                     self._restart(name, end)
                 return
@@ -249,9 +253,12 @@ class _Supervisor:
             if recovery.recovery_s is None and all(lives):
                 recovery.recovery_s = time.time() - recovery.died_utc
 
-    def _hear_last_words(self) -> None:
-        while (heard := self._control.receive(TICK_S)) is not None:
+    def _hear_last_words(self, name: str) -> None:
+        """Of a worker that has ended; the others go on talking meanwhile."""
+        for heard in self._control.words(TICK_S):
             self._hear(*heard)
+            if name in self._done:
+                return
 
     def _obey(self, interrupts: Interrupts) -> None:
         if interrupts.count and self._outcome.status == "finished":

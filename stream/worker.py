@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -173,6 +174,8 @@ def main(name: str, control_address: str, parent: int | None = None) -> int:
         return _serve(control, context, supervisor)
     except RoadtallyError as error:
         control.send(Fault.of(error))
+        if parent is None:  # a person started it, and waits at this terminal
+            print(f"roadtally: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:
         what = f"an unexpected {type(error).__name__}: {error}"
@@ -186,6 +189,8 @@ def main(name: str, control_address: str, parent: int | None = None) -> int:
 def _serve(control: ControlClient, context: zmq.Context, supervisor: Presence) -> int:
     assigned = _await(control, Assign, supervisor)
     if assigned is None:
+        if supervisor.is_elsewhere:
+            raise StageError(f"stage {control.name}", "the run has no such worker", "`roadtally check` names them")
         return StageError.exit_code
     with ExitStack() as resources:
         work = msgspec.msgpack.decode(assigned.work, type=WorkerPlan)

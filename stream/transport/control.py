@@ -16,10 +16,13 @@ Done or Fault  ->                        the last word
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import msgspec
 import zmq
 
-from stream.errors import KINDS, RoadtallyError
+from stream.errors import KINDS, ConfigError, RoadtallyError
 from stream.messages import Checkpoint
 
 
@@ -106,6 +109,13 @@ class ControlServer:
         name, body = self.socket.recv_multipart()
         return name.decode(), self._decoder.decode(body)
 
+    def words(self, seconds: float) -> Iterator[tuple[str, FromWorker]]:
+        """All words that come within so many seconds, and no longer, however many workers talk."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            if (heard := self.receive(left_s)) is not None:
+                yield heard
+
     def send(self, worker: str, word: ToWorker) -> None:
         self.socket.send_multipart([worker.encode(), self._encoder.encode(word)])
 
@@ -114,13 +124,19 @@ class ControlServer:
 
 
 class ControlClient:
-    """A worker's end."""
+    """A worker's end. Raises ConfigError on what cannot be an address or a name."""
 
     def __init__(self, context: zmq.Context, endpoint: str, name: str) -> None:
+        self.name = name
         self.socket = context.socket(zmq.DEALER)
         self.socket.set(zmq.LINGER, 2000)
-        self.socket.set(zmq.IDENTITY, name.encode())
-        self.socket.connect(endpoint)
+        try:
+            self.socket.set(zmq.IDENTITY, name.encode())
+            self.socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self.socket.close(0)
+            what = f"expected the name of a worker and tcp://host:port, got {name!r} and {endpoint!r}"
+            raise ConfigError("worker", what, "`roadtally check` shows both") from error
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(ToWorker)
 
