@@ -48,9 +48,7 @@ def test_each_field_is_an_option_when_a_command_takes_a_dataclass(arguments: lis
     assert result.output.strip() == repr(expected)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"), [([], "Missing argument"), (["road.mp4", "--every", "0"], "--every")]
-)
+@pytest.mark.parametrize(("arguments", "words"), [([], "Missing argument"), (["road.mp4", "--every", "0"], "--every")])
 def test_typer_refuses_what_does_not_fit_a_field_when_called(arguments: list[str], words: str) -> None:
     app = typer.Typer(add_completion=False)
     app.command()(show)
