@@ -23,12 +23,17 @@ MODELS: dict[str, str] = {
     "roadtally-nano": "roadtally-nano.safetensors",
     "roadtally-small": "roadtally-small.safetensors",
     "roadtally-faster": "roadtally-faster.safetensors",
+    "roadtally-retinanet": "roadtally-retinanet.safetensors",
 }
 """Detectors that come with the package: name -> file in models/weights."""
 
 DEFAULT = "roadtally-small"
 
-LIGHTER: dict[str, str] = {"roadtally-faster": "roadtally-small", "roadtally-small": "roadtally-nano"}
+LIGHTER: dict[str, str] = {
+    "roadtally-faster": "roadtally-small",
+    "roadtally-retinanet": "roadtally-nano",
+    "roadtally-small": "roadtally-nano",
+}
 """Detector -> one that costs less and sees a little less."""
 
 STRIDE = 32

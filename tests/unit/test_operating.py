@@ -24,6 +24,7 @@ def test_there_is_one_point_when_no_camera_has_a_budget() -> None:
     ("model", "lighter"),
     [
         ("roadtally-faster", {"roadtally-small", "roadtally-nano"}),
+        ("roadtally-retinanet", {"roadtally-nano"}),
         ("roadtally-small", {"roadtally-nano"}),
         ("roadtally-nano", set()),
     ],
