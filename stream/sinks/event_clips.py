@@ -21,7 +21,7 @@ from stream.sinks.packets import PacketVideo
 from stream.sinks.shelf import STAMP, Shelf
 
 MOST_S = 20.0  # of one clip: where crossings follow each other without end, clips do
-LATE_S = 5.0  # a part that is missing after so long will not come
+LATE_S = 5.0  # a part that is missing so long after its event was over will not come
 
 
 class Event(msgspec.Struct, array_like=True):
@@ -41,6 +41,7 @@ class EventClips:
         self._shelf = Shelf(Path(camera.folder), "event", camera.keep)
         self._events: deque[Event] = deque()
         self._frame: Frame | None = None  # the newest
+        self._over_since_s: float | None = None  # monotonic: a file's seconds pass faster than the disk's
 
     @classmethod
     def open(cls, camera: CameraPlan, run_folder: Path) -> EventClips:
@@ -69,6 +70,7 @@ class EventClips:
         """Cut the events whose time is over."""
         while self._events and self._is_over(self._events[0]):
             self._cut(self._events.popleft())
+            self._over_since_s = None
 
     def close(self) -> None:
         while self._events:
@@ -90,9 +92,12 @@ class EventClips:
 
     def _is_over(self, event: Event) -> bool:
         if self._frame is None or self._frame.pts_s <= event.to_s:
+            self._over_since_s = None
             return False
+        now_s = time.monotonic()
+        self._over_since_s = self._over_since_s or now_s
         parts = parts_of(self._buffer)
-        return bool(parts) and (part_began_s(parts[-1]) > event.to_s or self._frame.pts_s > event.to_s + LATE_S)
+        return bool(parts) and (part_began_s(parts[-1]) > event.to_s or now_s - self._over_since_s > LATE_S)
 
     def _cut(self, event: Event) -> None:
         parts = parts_of(self._buffer)

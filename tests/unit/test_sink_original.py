@@ -187,6 +187,32 @@ def test_seconds_around_each_crossing_are_kept_when_events_are_recorded(tmp_path
     assert 1005.9 <= from_2_s <= 1007 and 1008.4 <= to_2_s <= 1008.7
 
 
+def test_an_event_is_whole_when_the_disk_lags_behind_a_fast_file(tmp_path: Path) -> None:
+    """Regression: seconds of a file counted as seconds that the disk had had, and a clip ended before its crossing."""
+    camera = plan(tmp_path, record="events", before_s=1, after_s=0.5)
+    pictures = pictures_of(*[clip(tmp_path) for _ in range(4)])
+    to_buffer(camera, pictures[:50])
+    sink = EventClips.open(camera, tmp_path)
+    for picture in pictures:
+        certain = (crossing(1002),) if picture.seq == 50 else ()
+        sink.write(msgspec.structs.replace(make_counted(picture.seq, picture.pts_s, None), crossings=certain))
+        sink.flush()
+    to_buffer(camera, pictures[50:])
+    sink.flush()
+    sink.close()
+    [(path, began_s)] = recordings_of(tmp_path)
+    with VideoReader(str(path)) as reader:
+        assert began_s + max(pts_s for _, pts_s in reader) >= 1002.4
+
+
+def to_buffer(camera: CameraPlan, pictures: list[Picture]) -> None:
+    original = open_original(camera)
+    assert original is not None
+    for picture in pictures:
+        original.put(picture)
+    original.close()
+
+
 def test_no_clip_is_longer_than_the_buffer_when_crossings_never_end(tmp_path: Path) -> None:
     crossings = [crossing(1000.5 + k / 2) for k in range(20)]
     found = cut(tmp_path, crossings, before_s=1, after_s=1)
