@@ -18,6 +18,7 @@ from models.contract import DetectorSpec
 from models.engines.second_stage import SecondStage
 from models.engines.stem import without_focus
 from models.families import family_name, family_of
+from models.kept import cache_folder, compiled_folder
 from models.postprocess import PostProcess
 from models.weights import Weights
 from stream.errors import ModelError
@@ -129,11 +130,6 @@ class OpenVinoDetector(OpenVinoPasses):
         return self._post(rows, input_hw)
 
 
-def cache_folder() -> Path:
-    """Where compiled networks are kept: XDG_CACHE_HOME/roadtally."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
-
-
 def int8_path(weights: Weights) -> Path:
     """Where the int8 network of these weights is kept, see models/engines/int8.py."""
     return cache_folder() / "int8" / f"{weights.path.stem}-{weights.sha256[:16]}.xml"
@@ -146,7 +142,7 @@ def cpu_settings(precision: str, threads: int, streams: int) -> dict[str, Any]:
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": streams,
         "ENABLE_CPU_PINNING": False,  # decoders and encoders share the cores
-        "CACHE_DIR": str(cache_folder() / "compiled"),
+        "CACHE_DIR": str(compiled_folder()),
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from models.kept import cache_folder
 
 if TYPE_CHECKING:
     from models.published.family import Family
@@ -36,7 +37,7 @@ class Entry:
 
 def published_folder() -> Path:
     """XDG_CACHE_HOME/roadtally/published."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally" / "published"
+    return cache_folder() / "published"
 
 
 FAMILIES: dict[str, Entry] = {

@@ -24,7 +24,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from models.engines.layers import channels_last
-from models.engines.openvino import cache_folder
+from models.kept import cache_folder
 from stream.errors import ModelError
 
 if TYPE_CHECKING:
