@@ -11,7 +11,7 @@ import msgspec
 
 from stream.errors import SourceError
 from stream.sources import comes_in_bursts, masked
-from stream.video.backoff import retry_delay_s
+from stream.video.backoff import BackOff
 from stream.video.connection import Arrived, Connection, Patience
 from stream.video.feed import DayTime, Outage, Picture
 from stream.video.live_clock import AHEAD_S, DayClock, LiveClock
@@ -20,7 +20,6 @@ from stream.video.reading import PLAIN, Reading
 KEEP = 8  # decoded pictures that wait for the worker; older ones make room
 GRACE_S = 1.0  # after FFmpeg's own deadline, before a reader counts as stuck
 MOST_STUCK = 4  # readers left behind at a time
-STEADY_S = 2.0  # a connection that holds for so long ends an episode of trouble
 GAP_S = 2.0  # between two pictures of one connection: more is time that was not seen
 LEAVE_S = 0.5  # for a reader to take leave of the camera
 BURST_S = 60.0  # how far ahead of its time a source that comes in bursts may be
@@ -60,15 +59,13 @@ class LiveFeed:
         self._clock = LiveClock(fps, BURST_S if bursts else AHEAD_S)
         self._gap_s = max(GAP_S, 5 / fps)
         self._day = DayClock()
-        self._chance = Random()
+        self._back_off = BackOff(time.monotonic(), Random())
         self._items: deque[Item] = deque()
         self._connection: Connection | None = None
         self._stuck: list[Connection] = []
         self._zero_s: float | None = None  # of time.monotonic(): where pts_s begins
         self._retry_s = 0.0
         self._outage: Outage | None = None
-        self._trouble_s: float | None = None  # since when nothing held
-        self._held_s = 0.0  # when the present connection gave its first picture
         self._before = self._damaged = 0  # pictures of the connections before; pictures decoded from damaged data
         self._stopped = self.ended = False
         self.skipped: Counter[str] = Counter()
@@ -182,10 +179,7 @@ class LiveFeed:
         elif before_s is not None and pts_s - before_s > self._gap_s:
             utc_s = self._day.utc_s
             self._items.append(Outage(before_s, pts_s, utc_s(before_s), utc_s(pts_s), "the camera sent no pictures"))
-        if arrived.index == 0:
-            self._held_s = time.monotonic()
-        if self._trouble_s is not None and time.monotonic() - self._held_s > STEADY_S:
-            self._trouble_s = None
+        self._back_off.see(arrived.arrived_ns / 1e9)
         seq = self._before + arrived.index
         self._items.append(Picture(seq, arrived.frame, pts_s, arrived.arrived_ns, arrived.packets))
 
@@ -193,9 +187,7 @@ class LiveFeed:
         """The connection is gone: say so once, and try again a little later each time."""
         self._leave()
         now_s = time.monotonic()
-        if self._trouble_s is None:
-            self._trouble_s = now_s
-        self._retry_s = now_s + retry_delay_s(now_s - self._trouble_s, self._chance)
+        self._retry_s = now_s + self._back_off.lose(now_s)
         if self._outage is None:
             from_s = self._clock.last_s or 0.0
             self._outage = Outage(from_s, None, self._day.utc_s(from_s), None, why)

@@ -8,7 +8,7 @@ from random import Random
 
 from stream.errors import SourceError
 from stream.sources import masked
-from stream.video.backoff import retry_delay_s
+from stream.video.backoff import BackOff
 from stream.video.connection import Connection, Patience
 from stream.video.live import GRACE_S, LEAVE_S
 from stream.video.source import VideoInfo
@@ -24,7 +24,8 @@ def probe_live(source: str, patience: Patience, wait_s: float, stopped: Stopped 
 
     Raises SourceError with the last reason when it does not come.
     """
-    chance, started_s = Random(), time.monotonic()
+    started_s = time.monotonic()
+    back_off = BackOff(started_s, Random())
     while True:
         connection = Connection(source, patience, 1, analyse_s=PROBE_S)
         why = None
@@ -35,10 +36,10 @@ def probe_live(source: str, patience: Patience, wait_s: float, stopped: Stopped 
         if connection.info is not None:
             connection.is_stuck(LEAVE_S)
             return connection.info
-        away_s = time.monotonic() - started_s
-        if away_s >= wait_s or stopped():
+        now_s = time.monotonic()
+        if now_s - started_s >= wait_s or stopped():
             fix = "check address, port, user and password; `wait_s` of a camera waits longer for it at the start"
             raise SourceError(masked(source), f"expected a stream, got: {why}", fix)
-        retry_s = time.monotonic() + retry_delay_s(away_s, chance)
+        retry_s = now_s + back_off.lose(now_s)
         while time.monotonic() < retry_s and not stopped():
             time.sleep(LOOK_S)

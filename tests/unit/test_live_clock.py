@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.video.backoff import retry_delay_s
+from stream.video.backoff import BackOff
 from stream.video.live_clock import DayClock, LiveClock
 
 FRAME_S = 0.04
@@ -100,6 +100,28 @@ def test_time_of_day_stays_when_a_single_report_is_damaged() -> None:
 
 @pytest.mark.parametrize(("away_s", "expected_s"), [(0, 0.25), (1, 0.25), (10, 1.0), (120, 12.0), (86400, 30.0)])
 def test_wait_is_a_tenth_of_the_outage_when_a_camera_is_tried_again(away_s: float, expected_s: float) -> None:
-    chance = Random(3)
-    delays_s = [retry_delay_s(away_s, chance) for _ in range(200)]
+    back_off = BackOff(100.0, Random(3))
+    delays_s = [back_off.lose(100.0 + away_s) for _ in range(200)]
     assert expected_s * 0.75 <= min(delays_s) < expected_s < max(delays_s) <= expected_s * 1.25
+
+
+@pytest.mark.parametrize(
+    ("shown_s", "away_s", "times", "expected_s"),
+    [
+        (0.0, 1.0, 60, 6.0),  # gives one picture at each try
+        (0.0, 5.0, 200, 30.0),
+        (1.5, 8.0, 100, 0.8),  # was once asked less and less: it never held for two seconds
+        (0.5, 4.0, 100, 0.4),
+        (60.0, 60.0, 3, 6.0),
+    ],
+)
+def test_wait_adds_up_when_a_camera_shows_next_to_nothing_in_between(
+    shown_s: float, away_s: float, times: int, expected_s: float
+) -> None:
+    back_off, now_s, delay_s = BackOff(0.0, Random(3)), 0.0, 0.0
+    for _ in range(times):
+        back_off.see(now_s)
+        back_off.see(now_s + shown_s)
+        delay_s = back_off.lose(now_s + shown_s + away_s)
+        now_s += shown_s + away_s
+    assert expected_s * 0.7 <= delay_s <= expected_s * 1.3
