@@ -23,6 +23,7 @@ from stream.health_server import ADDRESS, HealthServer
 from stream.metrics import MEANING, Metrics, read_key
 
 PATIENCE_S, OPEN_S = 5.0, 15.0
+SLOW_S = 60.0  # as slow as a machine may be
 
 
 def metrics_of(frames: int, decoded: int | None = None, **gauges: float) -> dict[str, float]:
@@ -138,15 +139,17 @@ def served(patience_s: float) -> Iterator[HealthServer]:
 
 
 @pytest.fixture
-def server() -> Iterator[HealthServer]:
-    """Whose camera may take its time: a test may be slow."""
-    with served(60.0) as opened:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
+    """Whose camera, supervisor and client may take their time: a test may be slow."""
+    monkeypatch.setattr("stream.health.SILENT_S", SLOW_S)
+    monkeypatch.setattr("stream.commands.status.WAIT_S", SLOW_S)
+    with served(SLOW_S) as opened:
         yield opened
 
 
 def ask(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=SLOW_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

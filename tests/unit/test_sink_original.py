@@ -22,6 +22,7 @@ from stream.video import FileFeed, Picture, Reading, VideoInfo, VideoReader
 from tests.build import Encoding, make_clip, make_counted, make_picture
 
 PICTURES = 75
+SLOW_S = 60.0  # as long as a busy machine may keep the thread that writes waiting
 B_PICTURES = {"preset": "veryfast", "g": "25", "bf": "2", "x264-params": "b-adapt=0"}
 H265 = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=25:bframes=2:b-adapt=0"}
 CODINGS = {
@@ -31,6 +32,12 @@ CODINGS = {
     "mjpeg": Encoding("mjpeg", "yuvj420p", options={}),
     "mpeg4": Encoding("mpeg4", options={"g": "25"}),
 }
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.sinks.original.DISK_S", SLOW_S)
+    monkeypatch.setattr("stream.sinks.event_clips.LATE_S", SLOW_S)
 
 
 def plan(folder: Path, codec: str = "h264", source: str = "rtsp://c/s", **output: object) -> CameraPlan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -18,6 +17,23 @@ from stream.stages.detect import Detect
 from tests.blobs import BlobDetector
 
 ROUNDS, A_ROUND = 40, 4  # pictures of each camera that come while the detector makes two passes
+
+
+class Clock:
+    """Turned by the test: to the stage, a busy machine would look like a slow network."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in ("detect", "points"):
+        monkeypatch.setattr(f"stream.stages.{module}.time", clock)
+    return clock
 
 
 def detector_of(metrics: Metrics, blocks: bool, **weights: float) -> Detect:
@@ -70,7 +86,7 @@ def test_every_picture_is_looked_at_when_files_wait() -> None:
     assert sum(isinstance(m, Detected) and m.frame.duty == "detect" for m in out) == 2 * ROUNDS * A_ROUND
 
 
-def test_results_go_on_together_when_files_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_go_on_together_when_files_wait(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone, each would meet the stages behind with cold caches."""
     passes: list[_Slow] = []
 
@@ -88,7 +104,7 @@ def test_results_go_on_together_when_files_wait(monkeypatch: pytest.MonkeyPatch)
         stage = detector_of(Metrics(), blocks, cam=1.0)
         for seq in range(6):
             assert not [*stage.process(picture("cam", seq)), *stage.poll()]
-            time.sleep(0.006)  # longer than a pass waits to be filled
+            clock.now_s += 0.006  # longer than a pass waits to be filled
             assert not list(stage.poll())
         gone[blocks] = []
         for one in passes:
