@@ -23,9 +23,6 @@ class Processes:
         self._running: dict[str, SpawnProcess] = {}
         self._started_s: dict[str, float] = {}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._running
-
     def start(self, name: str) -> None:
         """Also again, once it has left."""
         if name in self._running:

@@ -34,7 +34,7 @@ class Recovery(msgspec.Struct):
 
 
 class Lanes:
-    """The lives of all lanes. Pure bookkeeping: the supervisor sends and starts."""
+    """The lives of all lanes. Pure bookkeeping: stream.restarts sends and starts."""
 
     def __init__(self, workers: Iterable[WorkerPlan]) -> None:
         self._cameras = {work.name: frozenset(camera.name for camera in work.cameras) for work in workers}

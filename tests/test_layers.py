@@ -34,7 +34,7 @@ LAYERS = (
     ("stream.evaluation",),
     ("stream.tuning",),
     ("stream.presence", "stream.intake", "stream.worker", "stream.inline"),
-    ("stream.supervisor", "stream.processes", "stream.health_server"),
+    ("stream.supervisor", "stream.crew", "stream.restarts", "stream.processes", "stream.health_server"),
     ("stream.launch",),
     ("stream.display", "stream.tables"),
     ("stream.commands",),

@@ -87,6 +87,8 @@ class Fault(msgspec.Struct, frozen=True, tag=True):
         return KINDS.get(self.kind, RoadtallyError)(self.where, self.what, self.fix)
 
 
+AT_ONCE = 1000  # words heard before all else has its turn: far more than there are workers
+
 FromWorker = Hello | Ready | Beat | Halted | Done | Fault
 ToWorker = Assign | Go | Alive | Drain | Halt | Rewind
 
@@ -108,6 +110,14 @@ class ControlServer:
             return None
         name, body = self.socket.recv_multipart()
         return name.decode(), self._decoder.decode(body)
+
+    def waiting(self, timeout_s: float) -> Iterator[tuple[str, FromWorker]]:
+        """All words that have come, after a wait of at most so long for the first; AT_ONCE and no more. ZeroMQ takes
+        one of each worker in turn, so a worker that never stops talking hides neither the others nor the clock."""
+        for k in range(AT_ONCE):
+            if (heard := self.receive(0 if k else timeout_s)) is None:
+                return
+            yield heard
 
     def words(self, seconds: float) -> Iterator[tuple[str, FromWorker]]:
         """All words that come within so many seconds, and no longer, however many workers talk."""

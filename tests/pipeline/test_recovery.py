@@ -231,7 +231,7 @@ class Elsewhere:
 def test_results_are_those_of_an_undisturbed_run_when_a_worker_on_another_host_comes_back(
     disturb: str, away_s: float, reason: str, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.supervisor.AWAY_S", away_s)
+    monkeypatch.setattr("stream.crew.AWAY_S", away_s)
     raw = configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, placement={"mode": "tcp"})
     config, done, seen = parse(raw, "test"), False, dict[str, float]()
     with planned(config, look(config)) as plan:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +10,7 @@ import pytest
 import zmq
 
 from stream.errors import ConfigError
-from stream.supervisor import _Supervisor
-from stream.transport.control import Beat, ControlClient, ControlServer, Fault
-from stream.worker import main
+from stream.transport.control import AT_ONCE, Beat, ControlClient, ControlServer
 
 WORKERS = 20
 
@@ -45,28 +41,30 @@ def test_listening_ends_in_time_when_workers_never_fall_silent(context: zmq.Cont
     server.close()
 
 
+def test_hearing_stops_for_all_else_when_a_worker_never_falls_silent(context: zmq.Context, tmp_path: Path) -> None:
+    """All that had come was heard before anything else was done: dead workers, deadlines and Ctrl-C waited for a pause
+    that need not come. The words of a quiet worker are among those that are heard."""
+    address = f"ipc://{tmp_path}/control"
+    server = ControlServer(context, address)
+    talkative, quiet = (ControlClient(context, address, name) for name in ("talkative", "quiet"))
+    quiet.send(Beat({}))
+    for _ in range(100):
+        talkative.send(Beat({}))
+    time.sleep(0.1)  # until all has come
+    heard = []
+    for name, word in server.waiting(10):
+        heard.append(name)
+        if name == "talkative":
+            talkative.send(word)
+        assert len(heard) <= AT_ONCE, "still listening"
+    assert "quiet" in heard
+    for client in (talkative, quiet):
+        client.close()
+    server.close()
+
+
 @pytest.mark.parametrize(("name", "address"), [("detect", "somewhere"), ("", "tcp://127.0.0.1:5555")])
 def test_a_worker_is_refused_when_its_words_cannot_be_right(name: str, address: str, context: zmq.Context) -> None:
     """An address without tcp:// was a traceback."""
     with pytest.raises(ConfigError, match="expected the name of a worker and tcp://host:port"):
         ControlClient(context, address, name)
-
-
-def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
-    context: zmq.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A mistyped --name waited for ever, kept company by the supervisor's words; an error of it ended the whole run."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # no main thread here
-    address = f"ipc://{tmp_path}/control"
-    supervisor = object.__new__(_Supervisor)
-    supervisor._work, supervisor._control = {}, ControlServer(context, address)
-    codes: list[int] = []
-    thread = threading.Thread(target=lambda: codes.append(main("detct", address)))
-    thread.start()
-    for name, word in supervisor._control.words(10):
-        supervisor._hear(name, word)
-        if isinstance(word, Fault):
-            break
-    thread.join(10)
-    supervisor._control.close()
-    assert codes == [6] and "stage detct: the run has no such worker" in capsys.readouterr().err
