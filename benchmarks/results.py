@@ -24,7 +24,7 @@ from stream.settings import CountingSettings
 from stream.sinks.background import Background
 from stream.sinks.strips import AuditStrips
 from stream.sinks.trajectories import Trajectories
-from stream.trajectories import read_trajectories
+from stream.trajectories import read_trajectories, schema_of
 
 FPS = 25
 FLUSH_FRAMES = 60  # a file is counted at some 120 frames a second and flushed twice a second
@@ -65,7 +65,7 @@ def scene(width: int, height: int) -> Scene:
 
 def replay(vehicles: int, folder: Path, frames: int = 500) -> dict[str, float]:
     path = folder / f"{vehicles}.arrow"
-    sink = Trajectories(path, "cam", 1920, 1080)
+    sink = Trajectories(path, schema_of("cam", 1920, 1080))
     messages = list(traffic(vehicles, frames))
     write_s = _time(lambda: _write(sink, messages))
     read_s = min(_time(lambda: sum(1 for _ in read_trajectories(path))) for _ in range(3))

@@ -60,6 +60,7 @@ class CameraPlan(msgspec.Struct, frozen=True):
     view: Literal["follow", "fixed"]  # what lines do when the camera is moved
     sway: Literal["ignore", "follow"]  # what places do when it trembles
     weight: float  # its share of a busy detector, against that of the other cameras
+    masks: bool  # its tracks get silhouettes
     record: Recording
     keep: Retention
     folder: str  # of this camera's own files: the run's, or one below it where there are several cameras
@@ -99,6 +100,7 @@ def plan_camera(config: Config, camera: CameraConfig, info: VideoInfo) -> Camera
         view=camera.view,
         sway=camera.sway,
         weight=camera.weight,
+        masks=config.masks.every > 0,
         record=out.record,
         keep=Retention(out.segment_s, out.quota_gb, out.keep_days, out.before_s, out.after_s),
         folder=str(out.dir if len(config.cameras) == 1 else out.dir / camera.name),

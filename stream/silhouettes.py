@@ -1,6 +1,7 @@
 """The silhouettes of tracks: the last of each, between the pictures that are segmented.
 
-A mask is box-aligned, so it moves and grows with the box of its track.
+A mask is box-aligned, so it moves and grows with the box of its track. On disk it is a bit a cell: drawn, it covers the
+same pixels but for one in forty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from stream.scene import Scene
 
 KEEP_S = 1.0  # an older silhouette says nothing of a vehicle that may have turned
 SAME_IOU = 0.5  # a detection is of the track whose box overlaps its own so much
+INSIDE = 128  # of 255: a cell of the object
 NEWEST = 0.5  # weight of the newest mask against all before: single masks flicker
 
 
@@ -74,6 +76,18 @@ class Silhouettes:
                 if track_id in self._last:
                     mask = (mask * NEWEST + self._last[track_id][1] * (1 - NEWEST)).astype(np.uint8)
                 self._last[track_id] = (pts_s, mask)
+
+
+def packed(tracks: Tracks) -> np.ndarray:
+    """The masks of tracks as bits u8 (N, 98), the first cell the highest; all 0 where none is known."""
+    if tracks.masks is None:
+        return np.zeros((len(tracks), MASK_SIZE**2 // 8), np.uint8)
+    return np.packbits(tracks.masks.reshape(len(tracks), MASK_SIZE**2) >= INSIDE, axis=1)
+
+
+def unpacked(bits: np.ndarray) -> np.ndarray:
+    """Masks u8 (N, 28, 28), 0 or 255, of what packed() made."""
+    return np.unpackbits(bits, axis=1).reshape(len(bits), MASK_SIZE, MASK_SIZE) * np.uint8(255)
 
 
 def is_near(xyxy: np.ndarray, scene: Scene, heights: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
     schema metadata   camera, width, height; seen: what the network saw of the picture, where that was not all of it
     record batch      a row a frame; the tracks of a frame are one list<struct>, so that a column is one flat array
+    silhouette        of a track, where the run makes masks: a bit a cell, so that it adds a fifth to the file
     gap               no row; the metadata `gap` of the batch holds the Gap
     last batch        no row; its metadata `end` holds the EndOfStream; absent after a kill
 
@@ -12,6 +13,7 @@ was started again ("trajectories.2.arrow"), since its tracks began anew; now it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +23,8 @@ import pyarrow as pa
 
 from stream.counting.stretch import Stretch
 from stream.errors import SourceError
-from stream.messages import Counted, Duty, EndOfStream, Frame, Gap, Tracks
+from stream.messages import MASK_SIZE, Counted, Duty, EndOfStream, Frame, Gap, Tracks
+from stream.silhouettes import packed, unpacked
 
 TRAJECTORIES = "trajectories.arrow"
 DUTIES: tuple[Duty, ...] = get_args(Duty)
@@ -40,6 +43,7 @@ _TRACK = pa.struct(
         "confirmed": pa.bool_(),
     }
 )
+_SILHOUETTE = pa.field("silhouette", pa.list_(pa.uint8(), MASK_SIZE**2 // 8))
 _FRAME = {
     "epoch": pa.int32(),
     "seq": pa.int64(),
@@ -48,35 +52,39 @@ _FRAME = {
     "width": pa.int32(),
     "height": pa.int32(),
 }
-_SCHEMA = pa.schema(
-    [*_FRAME.items(), ("duty", pa.int8()), ("tracks", pa.list_(_TRACK)), ("ended", pa.list_(pa.int64()))]
-)
 
 
-def schema_of(camera: str, width: int, height: int, seen_xyxy: Sequence[int] | None = None) -> pa.Schema:
-    """The schema of one camera's file."""
+def schema_of(
+    camera: str, width: int, height: int, seen_xyxy: Sequence[int] | None = None, *, masks: bool = False
+) -> pa.Schema:
+    """The schema of one camera's file. masks: tracks have silhouettes."""
+    track = pa.struct([*_TRACK, _SILHOUETTE] if masks else [*_TRACK])
     about = {"camera": camera, "width": str(width), "height": str(height)}
-    return _SCHEMA.with_metadata(about | ({"seen": " ".join(map(str, seen_xyxy))} if seen_xyxy else {}))
+    if seen_xyxy:
+        about["seen"] = " ".join(map(str, seen_xyxy))
+    lists = [("tracks", pa.list_(track)), ("ended", pa.list_(pa.int64()))]
+    return pa.schema([*_FRAME.items(), ("duty", pa.int8()), *lists], about)
 
 
 def batch_of(schema: pa.Schema, frames: Sequence[Frame], tracks: Sequence[Tracks]) -> pa.RecordBatch:
     """Frames and the tracks after each of them as one batch."""
-
-    def flat(name: str) -> np.ndarray:
-        return np.concatenate([getattr(t, name) for t in tracks])
-
-    fields = [
-        pa.FixedSizeListArray.from_arrays(pa.array(flat(field.name).reshape(-1)), field.type.list_size)
-        if pa.types.is_fixed_size_list(field.type)
-        else pa.array(flat(field.name))
-        for field in _TRACK
-    ]
+    kinds = list(schema.field("tracks").type.value_type)
     columns = [pa.array([getattr(frame, name) for frame in frames], kind) for name, kind in _FRAME.items()]
     columns.append(pa.array([DUTIES.index(frame.duty) for frame in frames], pa.int8()))
-    structs = pa.StructArray.from_arrays(fields, fields=list(_TRACK))
+    structs = pa.StructArray.from_arrays([_flat(kind, tracks) for kind in kinds], fields=kinds)
     columns.append(pa.ListArray.from_arrays(_offsets([len(t) for t in tracks]), structs))
-    columns.append(pa.ListArray.from_arrays(_offsets([len(t.ended) for t in tracks]), pa.array(flat("ended"))))
+    ended = pa.array(np.concatenate([t.ended for t in tracks]))
+    columns.append(pa.ListArray.from_arrays(_offsets([len(t.ended) for t in tracks]), ended))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _flat(field: pa.Field, tracks: Sequence[Tracks]) -> pa.Array:
+    """One value of all tracks of all frames."""
+    of = packed if field.name == _SILHOUETTE.name else attrgetter(field.name)
+    values = np.concatenate([of(t) for t in tracks])
+    if pa.types.is_fixed_size_list(field.type):
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), field.type.list_size)
+    return pa.array(values)
 
 
 def header_of(schema: pa.Schema) -> bytes:
@@ -196,23 +204,23 @@ def _frames(camera: str, batch: pa.RecordBatch) -> Iterator[Counted]:
     head = [batch.column(name).to_pylist() for name in _FRAME]
     duties = [DUTIES[k] for k in batch.column("duty").to_pylist()]
     lists, ended_lists = batch.column("tracks"), batch.column("ended")
-    columns = [_numpy(column) for column in lists.values.flatten()]
+    columns = _columns(lists)
+    silhouettes = columns.pop(_SILHOUETTE.name, None)
     ended = ended_lists.values.to_numpy()
     bounds, ended_bounds = lists.offsets.to_pylist(), ended_lists.offsets.to_pylist()
     for k, (epoch, seq, pts_s, captured_ns, width, height) in enumerate(zip(*head, strict=True)):
         rows = slice(bounds[k], bounds[k + 1])
-        arrays = [*(column[rows] for column in columns), ended[ended_bounds[k] : ended_bounds[k + 1]]]
+        known = {name: column[rows] for name, column in columns.items()}
+        masks = None if silhouettes is None else unpacked(silhouettes[rows])
         frame = Frame(camera, epoch, seq, pts_s, captured_ns, width, height, duties[k])
-        yield Counted(frame, Tracks(*arrays), ())
+        yield Counted(frame, Tracks(**known, ended=ended[ended_bounds[k] : ended_bounds[k + 1]], masks=masks), ())
 
 
 def _stretch(batch: pa.RecordBatch) -> Stretch:
     lists = batch.column("tracks")
-    names = [field.name for field in _TRACK]
-    columns = {name: _numpy(column) for name, column in zip(names, lists.values.flatten(), strict=True)}
+    columns = {name: column for name, column in _columns(lists).items() if name in Stretch.__struct_fields__}
     frame = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
     seq, pts_s = (batch.column(name).to_numpy() for name in ("seq", "pts_s"))
-    del columns["score"]
     return Stretch(seq=seq, pts_s=pts_s, frame=frame, **columns)
 
 
@@ -222,6 +230,12 @@ def _together(stretches: Sequence[Stretch]) -> Stretch:
     before = np.cumsum([0, *(len(one) for one in stretches[:-1])])
     columns["frame"] = [frame + first for frame, first in zip(columns["frame"], before, strict=True)]
     return Stretch(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def _columns(lists: pa.ListArray) -> dict[str, np.ndarray]:
+    """What is known of the tracks, a row a track."""
+    names = [field.name for field in lists.type.value_type]
+    return {name: _numpy(column) for name, column in zip(names, lists.values.flatten(), strict=True)}
 
 
 def _numpy(column: Any) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +20,9 @@ BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nob
 class Trajectories:
     """Appends every frame and all its tracks. Only ever appends, so that a kill costs no more than the last batch."""
 
-    def __init__(
-        self, path: Path, camera: str, width: int, height: int, seen_xyxy: Sequence[int] | None = None
-    ) -> None:
-        """seen_xyxy: what the network sees of the picture; None: everything."""
-        self._path = path
-        self._schema = schema_of(camera, width, height, seen_xyxy)
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        """schema: schema_of() the camera."""
+        self._path, self._schema = path, schema
         self._frames: list[Frame] = []
         self._tracks: list[Tracks] = []
         self._rows = 0
@@ -40,8 +36,9 @@ class Trajectories:
     def open(cls, camera: CameraPlan, run_folder: Path) -> Trajectories:
         """In the camera's folder; goes on behind what a recorder before wrote."""
         del run_folder
-        path = Path(camera.folder) / TRAJECTORIES
-        return cls(path, camera.name, camera.scene.width, camera.scene.height, camera.scene.crop_xyxy)
+        scene = camera.scene
+        schema = schema_of(camera.name, scene.width, scene.height, scene.crop_xyxy, masks=camera.masks)
+        return cls(Path(camera.folder) / TRAJECTORIES, schema)
 
     def write(self, counted: Counted) -> None:
         self._frames.append(counted.frame)
@@ -104,4 +101,4 @@ class Trajectories:
             self._file.flush()
 
     def _failed(self, error: OSError) -> OutputError:
-        return OutputError(str(self._path), f"cannot be written: {error}", "free some disk, or choose --out")
+        return OutputError.refused(self._path, "written", error, "free some disk, or choose --out")

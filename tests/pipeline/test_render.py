@@ -17,6 +17,7 @@ from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
 
 INLINE = {"placement": {"mode": "inline"}}
+MASKS = {"masks": {"every": 3, "model": "tests.blobs:BlobSegmenter"}}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,18 @@ def test_every_picture_is_as_burned_in_when_a_run_is_rendered(runs: Path) -> Non
     assert_same(pictures(runs / "original" / "annotated.mp4"), pictures(runs / "annotated" / "annotated.mp4"))
     names = {path.name for path in (runs / "annotated").rglob("*.png")}
     assert {path.name for path in (runs / "original").rglob("*.png")} == names and "background.png" in names
+
+
+def test_silhouettes_are_drawn_when_the_run_made_masks(runs: Path, tmp_path: Path) -> None:
+    """They were drawn in the run only."""
+    for record in ("annotated", "original"):
+        output = {"dir": str(tmp_path / record), "record": record}
+        assert run(configure([runs / "road.mp4"], tmp_path / record, output=output, **INLINE, **MASKS)).exit_code == 0
+    render(tmp_path / "original")
+    wanted = pictures(tmp_path / "annotated" / "annotated.mp4")
+    assert_same(pictures(tmp_path / "original" / "annotated.mp4"), wanted)
+    with pytest.raises(AssertionError):
+        assert_same(pictures(runs / "annotated" / "annotated.mp4"), wanted)
 
 
 def test_the_way_to_a_part_is_short_when_the_video_is_long(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from stream.evaluation.tracks import score_tracks
 from stream.replay import Lane
 from stream.scene import Scene
 from stream.sinks.trajectories import Trajectories
+from stream.trajectories import schema_of
 from tests.build import make_counted, make_tracks
 
 FRAMES = 20
@@ -103,7 +104,7 @@ def test_the_missing_package_is_named_when_it_is_not_installed(tmp_path: Path, m
 def test_a_track_is_shown_for_a_moment_when_the_detector_misses_it(tmp_path: Path) -> None:
     """A road user that was not found in one picture of ten was said to be gone in it: HOTA fell for honest tracks."""
     seen = [True, False, False, False, False, True, False, False, False, False, False, False]
-    sink = Trajectories(tmp_path / "trajectories.arrow", "cam", 640, 480)
+    sink = Trajectories(tmp_path / "trajectories.arrow", schema_of("cam", 640, 480))
     for k, observed in enumerate(seen):
         rows = [(1, (0, 0, 10, 10), 2, observed, True), (2, (50, 0, 60, 10), 2, True, False)]
         sink.write(make_counted(k, 0.1 * k, None, make_tracks(rows)))

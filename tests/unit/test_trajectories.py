@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.counting.stretch import Stretch
 from stream.errors import OutputError, SourceError
 from stream.messages import Counted, EndOfStream, Frame, Gap, Message, Tracks
 from stream.sinks.trajectories import Trajectories
-from stream.trajectories import find_trajectories, read_times, read_trajectories
+from stream.trajectories import find_trajectories, read_stretches, read_times, read_trajectories, schema_of
 from tests.build import cut_off
 
+SCHEMA = schema_of("north", 640, 360)
 END = EndOfStream("north", 3, 40, {"late": 2}, ("a damaged packet",))
 
 
@@ -39,8 +42,10 @@ def some_frames(count: int, rows: int = 3) -> list[Counted]:
     return [Counted(frame, some_tracks(k, rows, k % 3), ()) for k, frame in enumerate(frames)]
 
 
-def record(path: Path, messages: list[Counted], a_batch: int = 4, end: EndOfStream | None = END) -> Path:
-    sink = Trajectories(path, "north", 640, 360)
+def record(
+    path: Path, messages: list[Counted], a_batch: int = 4, end: EndOfStream | None = END, *, masks: bool = False
+) -> Path:
+    sink = Trajectories(path, schema_of("north", 640, 360, masks=masks))
     for k, message in enumerate(messages):
         sink.write(message)
         if k % a_batch == a_batch - 1:
@@ -57,7 +62,7 @@ def bits(message: Message) -> object:
         return message
     assert isinstance(message, Counted)
     arrays = [getattr(message.tracks, name) for name in message.tracks.__struct_fields__]
-    stored = [array for array in arrays if array is not None]  # silhouettes are drawn, not kept
+    stored = [array for array in arrays if array is not None]
     return message.frame, [(array.dtype.str, array.shape, array.tobytes()) for array in stored]
 
 
@@ -72,10 +77,32 @@ def test_every_bit_comes_back_when_frames_are_stored(
     assert read_times(path).tolist() == [m.frame.pts_s for m in frames]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_silhouettes_come_back_when_there_are_masks(tmp_path: Path, known: bool) -> None:
+    """`roadtally render` drew none. A cell is inside or not; while none is known, all of it is 0."""
+    rng = np.random.default_rng(0)
+    frames = some_frames(6)
+    given = [rng.integers(0, 256, (3, 28, 28), np.uint8) if known else None for _ in frames]
+    for k, masks in enumerate(given):
+        tracks = msgspec.structs.replace(frames[k].tracks, masks=masks)
+        frames[k] = msgspec.structs.replace(frames[k], tracks=tracks)
+    path = record(tmp_path / "trajectories.arrow", frames, masks=True, end=None)
+    for got, frame, masks in zip(read_trajectories(path), frames, given, strict=True):
+        assert isinstance(got, Counted) and got.tracks.masks is not None
+        assert (got.tracks.masks == (0 if masks is None else 255 * (masks >= 128))).all()
+        assert bits(without_masks(got)) == bits(without_masks(frame))
+    (stretch,) = read_stretches(path)
+    assert isinstance(stretch, Stretch) and stretch.track_id.tolist() == [i for f in frames for i in f.tracks.track_id]
+
+
+def without_masks(counted: Counted) -> Counted:
+    return msgspec.structs.replace(counted, tracks=msgspec.structs.replace(counted.tracks, masks=None))
+
+
 def test_a_gap_lies_between_the_frames_when_a_camera_was_away(tmp_path: Path) -> None:
     before, after = some_frames(2)
     gap = Gap("north", 3, 0.0, 9.5, 1000.0, 1009.5, "no picture for 5 s")
-    sink = Trajectories(tmp_path / "trajectories.arrow", "north", 640, 360)
+    sink = Trajectories(tmp_path / "trajectories.arrow", SCHEMA)
     for message in (before, gap, after):
         sink.hear(message) if isinstance(message, Gap) else sink.write(message)
     sink.close()
@@ -94,7 +121,7 @@ def test_whole_batches_are_read_when_the_file_is_cut_off(tmp_path: Path, share: 
 
 
 def test_flushed_frames_are_there_when_the_recorder_is_killed(tmp_path: Path) -> None:
-    sink = Trajectories(tmp_path / "trajectories.arrow", "north", 640, 360)
+    sink = Trajectories(tmp_path / "trajectories.arrow", SCHEMA)
     for message in some_frames(5):
         sink.write(message)
     sink.flush()
@@ -120,4 +147,4 @@ def test_the_place_is_named_when_there_is_nothing_to_read(tmp_path: Path) -> Non
 
 def test_the_disk_is_named_when_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
-        Trajectories(tmp_path / "absent" / "trajectories.arrow", "north", 640, 360)
+        Trajectories(tmp_path / "absent" / "trajectories.arrow", SCHEMA)
