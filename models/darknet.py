@@ -65,7 +65,7 @@ class Numbers:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ModelError(str(path), f"cannot be read: {error.strerror}", "place it beside the .cfg") from error
+            raise ModelError.refused(path, "read", error, "place it beside the .cfg") from error
         version = np.frombuffer(content[:8], "<i4") if len(content) >= 8 else np.zeros(2, np.int32)
         header = 20 if version[0] * 10 + (version[1] if len(version) > 1 else 0) >= 2 else 16
         body = content[header:]

@@ -77,7 +77,7 @@ def _read_coco(path: Path, split: str | None) -> _Coco:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_Coco)
     except OSError as error:
-        raise TruthError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+        raise TruthError.refused(path, "read", error, "check the path") from error
     except msgspec.MsgspecError as error:
         raise TruthError(
             str(path), f"cannot be read as COCO annotations: {error}", "give a COCO file, or a YOLO folder"

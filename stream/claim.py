@@ -27,7 +27,7 @@ class Claim:
                     raise OutputError(str(folder), "another run is writing into it", "wait for it, or choose --out")
                 time.sleep(LOOK_S)
         except OSError as error:
-            raise OutputError(str(folder), f"cannot be written: {error.strerror}", "choose --out") from error
+            raise OutputError.refused(folder, "written", error, "choose --out") from error
 
     def close(self) -> None:
         self._file.close()

@@ -51,7 +51,7 @@ def _read(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Unrepeated)  # noqa: S506 - a SafeLoader
     except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+        raise ConfigError.refused(path, "read", error, "check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"is not YAML: {error}", "compare with the examples in configs/") from error
 

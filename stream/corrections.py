@@ -52,7 +52,7 @@ def write_corrections(path: Path, corrections: Iterable[Correction]) -> Path:
             writer.writerow(COLUMNS)
             writer.writerows(["" if v is None else v for v in msgspec.structs.astuple(c)] for c in corrections)
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another file") from error
+        raise OutputError.refused(path, "written", error, "choose another file") from error
     return path
 
 

@@ -13,6 +13,9 @@ Each says where it happened, what was expected and what came, and what to do abo
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Self
+
 
 class RoadtallyError(Exception):
     """An error that is shown to the user as one message, never as a traceback.
@@ -27,6 +30,11 @@ class RoadtallyError(Exception):
     def __init__(self, where: str, what: str, fix: str = "") -> None:
         super().__init__(where, what, fix)
         self.where, self.what, self.fix = where, what, fix
+
+    @classmethod
+    def refused(cls, where: Path | str, done: str, error: Exception, fix: str) -> Self:
+        """The system did not let a file or folder be `done` ("read", "written", "made"); error: what it said."""
+        return cls(str(where), f"cannot be {done}: {words_of(error)}", fix)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}"
@@ -55,6 +63,11 @@ class StageError(RoadtallyError):
 
 class TruthError(RoadtallyError):
     exit_code = 7
+
+
+def words_of(error: Exception) -> str:
+    """What went wrong in the words of the system, without number and path, or else in those of the library."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 KINDS: dict[str, type[RoadtallyError]] = {

@@ -67,9 +67,7 @@ def begin(folder: Path, config: Config) -> None:
         finally:
             claim.close()
     except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be written: {error.strerror}", "choose another folder: --out"
-        ) from error
+        raise OutputError.refused(folder, "written", error, "choose another folder: --out") from error
     store = Store(folder / STORE)
     store.begin_run(__version__, config.model_dump_json())
     for camera in config.cameras:

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from stream.config import HealthConfig
-from stream.errors import ConfigError
+from stream.errors import ConfigError, words_of
 from stream.health import Health, Watchdog, Watched
 from stream.metrics import MEANING, key, read_key
 from stream.outcome import Watch
@@ -38,7 +38,7 @@ class HealthServer:
             self._server = ThreadingHTTPServer((bind, port), _handler(self, registry))
         except OSError as error:
             fix = "is another run using it? choose another with --port, or leave it out for any free one"
-            raise ConfigError("health.port", f"{bind}:{port} cannot be bound: {error.strerror}", fix) from error
+            raise ConfigError("health.port", f"{bind}:{port} cannot be bound: {words_of(error)}", fix) from error
         self._server.daemon_threads = True
         host, port = self._server.server_address[:2]
         self.url = f"http://{host!s}:{port}"

@@ -157,7 +157,7 @@ def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Pa
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
     except OSError as failed:
-        raise OutputError(str(path), f"cannot be written: {failed.strerror}", "free some disk") from failed
+        raise OutputError.refused(path, "written", failed, "free some disk") from failed
     return path
 
 

@@ -24,6 +24,6 @@ def read_rows(path: Path, columns: Sequence[str], convert: Callable[[str, dict[s
                 raise TruthError(str(path), what, f"add {', '.join(missing)}")
             return [convert(f"{path}, line {reader.line_num}", row) for row in reader]
     except OSError as error:
-        raise TruthError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+        raise TruthError.refused(path, "read", error, "check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TruthError(str(path), f"is no CSV: {error}", "give a text file with a row a line") from error

@@ -244,4 +244,4 @@ class Store:
             raise self._failed(error) from error
 
     def _failed(self, error: sqlite3.Error) -> OutputError:
-        return OutputError(str(self._path), f"cannot be written: {error}", "is the disk full, or the folder read-only?")
+        return OutputError.refused(self._path, "written", error, "is the disk full, or the folder read-only?")

@@ -150,7 +150,7 @@ def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) ->
             writer.writerow(head)
             writer.writerows(rows)
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "free some disk") from error
+        raise OutputError.refused(path, "written", error, "free some disk") from error
     return path
 
 

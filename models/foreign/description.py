@@ -52,7 +52,7 @@ def read_description(path: Path) -> Description:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = Description.model_validate(content)
     except OSError as error:
-        raise ModelError(str(path), f"cannot be read: {error.strerror}", "check the path") from error
+        raise ModelError.refused(path, "read", error, "check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ModelError(str(path), f"not YAML: {error}", "see docs/detectors.md") from error
     except ValidationError as error:

@@ -39,9 +39,9 @@ def mosaic(pictures: list[Picture], input_hw: tuple[int, int], rng: Rng) -> Pict
 
 
 def disturb(picture: np.ndarray, rng: Rng) -> np.ndarray:
-    """Colour, night, rain, blur, noise, low resolution and JPEG, each sometimes; u8 (H, W, 3) to the same."""
+    """Colour, night, glare, rain, blur, noise, low resolution and JPEG, each sometimes; u8 (H, W, 3) to the same."""
     picture = _colour(picture, rng)
-    for chance, change in ((0.06, _night), (0.05, _rain), (0.12, _blur), (0.12, _coarse), (0.2, _noise), (0.2, _jpeg)):
+    for chance, change in DISTURBANCES:
         if rng.random() < chance:
             picture = change(picture, rng)
     return picture
@@ -104,6 +104,23 @@ def _night(picture: np.ndarray, rng: Rng) -> np.ndarray:
     return _noise(cv2.LUT(picture, np.clip(table, 0, 255).astype(np.uint8).reshape(256, 1, 3)), rng)
 
 
+def _glare(picture: np.ndarray, rng: Rng) -> np.ndarray:
+    """Low sun or headlights into the lens: the scene dark against them, their light spread over parts of it."""
+    height, width = picture.shape[:2]
+    ramp = np.linspace(0, 1, 256)[:, None] ** rng.uniform(1.0, 2.2)
+    table = np.repeat(ramp * rng.uniform(0.7, 1.1) * 255, 3, 1)
+    picture = cv2.LUT(picture, np.clip(table, 0, 255).astype(np.uint8).reshape(256, 1, 3))
+    row, column = (
+        np.mgrid[0 : -(-height // 8), 0 : -(-width // 8)] * 8.0
+    )  # light spreads smoothly: a small grid will do
+    veil = np.zeros(row.shape, np.float32)
+    for _ in range(rng.integers(1, 4)):
+        far = np.hypot(column - rng.uniform(0, width), row - rng.uniform(-0.1, 0.6) * height)
+        veil += rng.uniform(60, 260) * np.exp(-far / (rng.uniform(0.04, 0.4) * width))
+    light = cv2.resize(veil, (width, height))[..., None] * rng.uniform(0.85, 1.0, 3)
+    return np.clip(picture + light, 0, 255).astype(np.uint8)
+
+
 def _rain(picture: np.ndarray, rng: Rng) -> np.ndarray:
     """Slanted streaks over a hazy, low-contrast picture."""
     height, width = picture.shape[:2]
@@ -149,3 +166,9 @@ def _jpeg(picture: np.ndarray, rng: Rng) -> np.ndarray:
     read = cv2.imdecode(stored, cv2.IMREAD_COLOR)
     assert read is not None  # it was written one line above
     return read
+
+
+# of all pictures, how many: in the order in which they happen to them
+DISTURBANCES = (
+    (0.06, _night), (0.06, _glare), (0.05, _rain), (0.12, _blur), (0.12, _coarse), (0.2, _noise), (0.2, _jpeg),
+)  # fmt: skip

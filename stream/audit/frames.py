@@ -50,7 +50,7 @@ def _frames_of(video: Path, began_s: float, crossings: Sequence[Crossing]) -> It
                     return
                 yield crossing, _jpeg(picture, crossing)
     except (av.FFmpegError, OSError) as error:
-        raise SourceError(str(video), f"cannot be read: {error}", "the run must be made again") from error
+        raise SourceError.refused(video, "read", error, "the run must be made again") from error
 
 
 def _pictures(container: av.container.InputContainer) -> Iterator[tuple[float, VideoFrame]]:

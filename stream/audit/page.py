@@ -79,7 +79,7 @@ def write_page(folder: Path, strips: Sequence[Strip], corrections: Sequence[Corr
     try:
         path.write_text(text.replace("/*DATA*/null", data, 1), encoding="utf-8")
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another file: --out") from error
+        raise OutputError.refused(path, "written", error, "choose another file: --out") from error
     return path
 
 

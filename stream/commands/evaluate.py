@@ -198,4 +198,4 @@ def _write(path: Path, document: Any) -> None:
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another file") from error
+        raise OutputError.refused(path, "written", error, "choose another file") from error

@@ -150,5 +150,5 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(str(folder), f"cannot be made: {error.strerror}", "choose another folder: --out") from error
+        raise OutputError.refused(folder, "made", error, "choose another folder: --out") from error
     return folder

@@ -47,7 +47,7 @@ def read_mot(path: Path) -> TrackBoxes:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise TruthError(str(path), f"cannot be read: {error}", "check the path") from error
+        raise TruthError.refused(path, "read", error, "check the path") from error
     rows = [line for line in text.splitlines() if line.strip()]
     if not rows:
         raise TruthError(str(path), "expected rows of frame, id, left, top, width, height; the file is empty")

@@ -171,5 +171,5 @@ def _save(figure: Figure, path: Path) -> Path:
     try:
         figure.savefig(path)
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error}", "free some disk, or choose --out") from error
+        raise OutputError.refused(path, "written", error, "free some disk, or choose --out") from error
     return path

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from stream.errors import OutputError
+from stream.errors import OutputError, words_of
 from stream.messages import LABELS
 from stream.reports.bins import DIRECTIONS, Bins, Peak
 from stream.reports.times import HOUR_S, Axis
@@ -48,7 +48,7 @@ def write_tables(folder: Path, name: str, table: pa.Table) -> list[Path]:
         pyarrow.parquet.write_table(table, paths[1])
     except OSError as error:
         raise OutputError(
-            str(folder), f"{name} cannot be written: {error}", "free some disk, or choose --out"
+            str(folder), f"{name} cannot be written: {words_of(error)}", "free some disk, or choose --out"
         ) from error
     return paths
 

@@ -67,7 +67,7 @@ class Background:
             self._path.write_bytes(png.tobytes())
         except OSError as error:
             fix = "free some disk, or choose --out"
-            raise OutputError(str(self._path), f"cannot be written: {error.strerror}", fix) from error
+            raise OutputError.refused(self._path, "written", error, fix) from error
 
 
 def _bgr(y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:

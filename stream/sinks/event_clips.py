@@ -109,7 +109,7 @@ class EventClips:
                 if began_s <= event.to_s and end_s > event.from_s:
                     cutter.add(path, began_s)
         except (av.FFmpegError, OSError) as error:
-            raise OutputError(str(self._buffer), f"cannot be read: {error}", "is something else tidying it?") from error
+            raise OutputError.refused(self._buffer, "read", error, "is something else tidying it?") from error
         finally:
             cutter.close()
 

@@ -73,7 +73,7 @@ class Buffer:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)  # a decoder that was started again goes on in it
         except OSError as error:
-            raise OutputError(str(self._folder), f"cannot be made: {error.strerror}", "choose --out") from error
+            raise OutputError.refused(self._folder, "made", error, "choose --out") from error
 
     def place(self, began_s: float, captured_ns: int) -> Path:
         del captured_ns

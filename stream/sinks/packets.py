@@ -64,6 +64,5 @@ class PacketVideo:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
-        reason = getattr(error, "strerror", None) or str(error)
         fix = "free some space or choose another folder with --out; --record annotated encodes anew"
-        return OutputError(str(self.path), f"the recording cannot be written: {reason}", fix)
+        return OutputError.refused(self.path, "written", error, fix)

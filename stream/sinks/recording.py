@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from stream.cameras import CameraPlan
-from stream.errors import OutputError
+from stream.errors import OutputError, words_of
 from stream.messages import Counted, EndOfStream, Told
 from stream.overlay import Overlay
 from stream.sinks.video import TIME_BASE, VIDEO, AnnotatedVideo
@@ -118,7 +118,7 @@ def join(folder: Path) -> None:
             path.unlink()
     except (av.FFmpegError, OSError) as error:
         fix = "free some disk; the parts stay where they are"
-        raise OutputError(str(video), f"its parts cannot be joined: {error}", fix) from error
+        raise OutputError(str(video), f"its parts cannot be joined: {words_of(error)}", fix) from error
 
 
 def _append(

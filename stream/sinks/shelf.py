@@ -55,7 +55,7 @@ class Shelf:
             for old in outdated(self._listed(path), self._keep, time.time()):
                 old.unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(str(self._folder), f"cannot be tidied: {error.strerror}", "check its owner") from error
+            raise OutputError.refused(self._folder, "tidied", error, "check its owner") from error
         return path
 
     def sync(self, path: Path) -> None:

@@ -120,4 +120,4 @@ class AuditStrips:
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> OutputError:
-        return OutputError(str(self._folder), f"cannot be written: {error.strerror}", "free some disk, or choose --out")
+        return OutputError.refused(self._folder, "written", error, "free some disk, or choose --out")

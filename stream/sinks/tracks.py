@@ -74,4 +74,4 @@ class TrackFile:
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> OutputError:
-        return OutputError(str(self._path), f"cannot be written: {error.strerror}", "free some disk, or choose --out")
+        return OutputError.refused(self._path, "written", error, "free some disk, or choose --out")

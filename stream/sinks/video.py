@@ -100,9 +100,8 @@ class AnnotatedVideo:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
-        reason = getattr(error, "strerror", None) or str(error)
         fix = "free some space or choose another folder with --out; --no-video records no video"
-        return OutputError(str(self.path), f"the annotated video cannot be written: {reason}", fix)
+        return OutputError.refused(self.path, "written", error, fix)
 
 
 def _configure(stream: VideoStream, scene: Scene, matrix: str) -> None:

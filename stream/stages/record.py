@@ -127,6 +127,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            str(folder), f"cannot be made: {error.strerror}", "choose another folder with --out"
-        ) from error
+        raise OutputError.refused(folder, "made", error, "choose another folder with --out") from error

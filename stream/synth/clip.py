@@ -72,8 +72,8 @@ def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
         write_crossings(crossings, book.rows())
         write_lines(line_file, CLIP, lines, size)
     except OSError as error:  # PyAV's errors of writing are OSErrors too
-        raise OutputError(
-            str(out_dir), f"a folder for the clip, got: {error}", "choose a folder you can write to, with space left"
+        raise OutputError.refused(
+            out_dir, "written", error, "choose a folder with space left that you can write to"
         ) from error
     return SynthResult(clip, gt, crossings, line_file, settings.frames, suggested, lines)
 

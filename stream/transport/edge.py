@@ -156,6 +156,4 @@ def _bind(socket: zmq.Socket, endpoint: str) -> None:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close()
-        raise StageError(
-            endpoint, f"cannot be bound: {error}", "is another run using it? choose another port"
-        ) from error
+        raise StageError.refused(endpoint, "bound", error, "is another run using it? choose another port") from error

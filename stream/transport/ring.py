@@ -20,7 +20,7 @@ from multiprocessing.shared_memory import SharedMemory
 import msgspec
 import numpy as np
 
-from stream.errors import StageError
+from stream.errors import StageError, words_of
 from stream.messages import Frame
 
 ALIGN = 64
@@ -85,7 +85,7 @@ class Ring:
             memory = SharedMemory(spec.name, create=True, size=spec.total_bytes)
         except OSError as error:
             fix = "use fewer placement.slots, or give the machine (or container: --shm-size) more shared memory"
-            raise StageError(f"ring {spec.name}", f"{spec.total_bytes >> 20} MiB: {error.strerror}", fix) from error
+            raise StageError(f"ring {spec.name}", f"{spec.total_bytes >> 20} MiB: {words_of(error)}", fix) from error
         return cls(spec, memory, owner=True)
 
     @classmethod

@@ -54,7 +54,7 @@ def save(figure: Figure, axes: Axes, path: Path) -> Path:
     try:
         figure.savefig(path, dpi=120)
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
+        raise OutputError.refused(path, "written", error, "choose another folder: --out") from error
     return path
 
 

@@ -51,7 +51,7 @@ def write_profile(path: Path, measured: Sequence[Measured], source: str, *, has_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120))
     except OSError as error:
-        raise OutputError(str(path), f"cannot be written: {error.strerror}", "choose another folder: --out") from error
+        raise OutputError.refused(path, "written", error, "choose another folder: --out") from error
     return path
 
 

@@ -49,9 +49,7 @@ def record(source: str, info: VideoInfo, path: Path, seconds: float, tell: Calla
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            str(path.parent), f"cannot be made: {error.strerror}", "choose another folder: --out"
-        ) from error
+        raise OutputError.refused(path.parent, "made", error, "choose another folder: --out") from error
     feed = LiveFeed(source, info.fps, Patience.of(GONE_S, source), reading=Reading(packets=True))
     original = Original(_Once(path), waits=False)
     try:

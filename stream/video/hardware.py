@@ -8,6 +8,8 @@ import av
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer
 
+from stream.errors import words_of
+
 Decoder = Literal["auto", "software"]
 
 DEVICES = ("cuda", "qsv", "vaapi", "videotoolbox", "d3d11va")  # the first that works is taken
@@ -66,5 +68,5 @@ def _trouble(device: str, codec: str) -> str | None:
     try:
         context = av.CodecContext.create(codec, "r", hwaccel=HWAccel(device))
     except FAILURES as error:
-        return getattr(error, "strerror", None) or str(error)
+        return words_of(error)
     return None if context.is_hwaccel else "not for this codec"

@@ -11,7 +11,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from stream.errors import SourceError
+from stream.errors import SourceError, words_of
 from stream.sources import masked
 from stream.video.hardware import SOFTWARE, Hardware
 
@@ -90,7 +90,7 @@ def _check_file(source: str) -> None:
         with path.open("rb") as file:
             empty = path.is_file() and not file.read(1)
     except OSError as error:
-        raise SourceError(source, f"cannot be read: {reason_of(error)}", "check its permissions") from error
+        raise SourceError.refused(source, "read", error, "check its permissions") from error
     if empty:
         raise SourceError(source, "expected a video file, got an empty file", "check that it was copied completely")
 
@@ -144,4 +144,4 @@ def reason_of(error: Exception) -> str:
     """What went wrong in the system's own words; without the address, which may hold a password."""
     if isinstance(error, av.error.ExitError):  # FFmpeg's word for a deadline
         return "nothing came in time"
-    return getattr(error, "strerror", None) or str(error)
+    return words_of(error)

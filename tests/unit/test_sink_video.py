@@ -110,7 +110,7 @@ def test_all_but_the_last_second_plays_when_the_process_is_killed(tmp_path: Path
 @pytest.mark.parametrize("path", ["/dev/full", "/proc/a.mp4", "{tmp}/no/such/folder/a.mp4"])
 def test_an_error_names_the_file_when_it_cannot_be_written(tmp_path: Path, path: str) -> None:
     target = Path(path.format(tmp=tmp_path))
-    with pytest.raises(OutputError, match="annotated video cannot be written") as caught:
+    with pytest.raises(OutputError, match="cannot be written") as caught:
         AnnotatedVideo(target, Overlay(SCENE), fps=25)
     assert caught.value.where == str(target)
 
@@ -121,7 +121,7 @@ def test_what_was_written_plays_when_the_disk_becomes_full(tmp_path: Path) -> No
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, hard))
     try:
-        with pytest.raises(OutputError, match="annotated video cannot be written: File too large"):
+        with pytest.raises(OutputError, match="cannot be written: File too large"):
             for k in range(200):
                 video.write(make_counted(k, k / 25, noise(k)))
         video.close()  # the error was raised once; closing is quiet
