@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.training.augment import Picture, disturb, mosaic, single
+from models.training.augment import Picture, mosaic, single
+from models.training.disturb import disturb
 from models.training.labels import Boxes, Labelled
 from models.training.pictures import PictureStore
 

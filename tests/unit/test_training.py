@@ -1,6 +1,7 @@
 """Training: what is unknown teaches nothing, what is known is learnt, and an interrupted run goes on."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.network import cell_grid
 from models.training import augment
 from models.training.assignment import assign
 from models.training.batches import Batches
+from models.training.disturb import DISTURBANCES, disturb
 from models.training.evaluate import evaluate, mean, score
 from models.training.labels import IGNORE, Boxes, merge, read_data, read_sets
 from models.training.loss import yolox_loss
@@ -143,7 +145,7 @@ def test_boxes_stay_on_their_objects_when_augmented(four: bool) -> None:
         )
         for x1, y1, x2, y2 in found.xyxy[found.label != IGNORE].round().astype(int):
             assert made[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1].mean() < 40
-        assert augment.disturb(made, rng).shape == (96, 160, 3)
+        assert disturb(made, rng).shape == (96, 160, 3)
 
 
 def test_batch_is_the_same_when_its_step_is(tmp_path: Path) -> None:
@@ -314,3 +316,11 @@ def test_yolo_labels_are_read_when_there_is_a_data_yaml(tmp_path: Path) -> None:
     found = read_data(tmp_path, "train")[0]
     assert found.boxes.label.tolist() == [4, IGNORE]
     assert found.boxes.xyxy[0].tolist() == [40, 15, 60, 35]
+
+
+@pytest.mark.parametrize("change", [change for _, change in DISTURBANCES], ids=lambda change: change.__name__)
+def test_a_disturbance_changes_the_picture_and_nothing_else_when_drawn(change: Callable[..., np.ndarray]) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (96, 160, 3), np.uint8)
+    one, again = (change(picture.copy(), np.random.default_rng(2)) for _ in range(2))
+    assert one.shape == picture.shape and one.dtype == np.uint8 and (one != picture).any()
+    np.testing.assert_array_equal(one, again)
