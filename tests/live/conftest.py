@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from stream.video import live
 from tests.blobs import blob_picture
 from tests.live.camera import Camera, camera, missing, write_units
 from tests.live.proxy import Proxy
+from tests.live.watch import STALL_S
 
 LOOP = 100  # pictures; then they begin anew
 
@@ -34,6 +36,13 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "h265": write_units(folder / "h265", road, "libx265", h265),
         "large": write_units(folder / "large", large),
     }
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stalls is not taken for a camera that sends nothing, or whose clock jumps."""
+    monkeypatch.setattr(live, "GAP_S", STALL_S)
+    monkeypatch.setattr(live, "AHEAD_S", STALL_S)
 
 
 @pytest.fixture

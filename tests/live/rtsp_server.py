@@ -7,7 +7,7 @@ It sends encoded pictures in a loop, in real time:
 
 UNITS is a file of tests.live.camera.write_units. It prints its port, then obeys lines on its standard input:
 
-    lose SECONDS     the pictures of that time are not sent
+    lose SECONDS     the next pictures, so many seconds, are not sent
     switch UNITS     goes on with other pictures
 
 It needs the system's Python, which has GStreamer's bindings, and nothing of this project.
@@ -48,7 +48,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__()
         self.units = load(options.units)
-        self.lose_until_s = 0.0
+        self.lose = 0  # pictures
         self.frame_ms = 1000 // options.fps
         kind = options.codec.replace("h", "")
         stamp = "" if options.first_stamp is None else f"timestamp-offset={options.first_stamp}"
@@ -72,7 +72,8 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             before_ms = k // len(units) * len(units) * self.frame_ms
             time.sleep(max(0.0, started_s + k * self.frame_ms / 1000 - time.monotonic()))
             k += 1
-            if time.monotonic() < self.lose_until_s:
+            if self.lose > 0:
+                self.lose -= 1
                 continue
             buffer = Gst.Buffer.new_wrapped(data)
             buffer.pts = max(0, pts_ms + before_ms) * Gst.MSECOND
@@ -84,7 +85,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         for line in sys.stdin:
             word, value = line.split()
             if word == "lose":
-                self.lose_until_s = time.monotonic() + float(value)
+                self.lose = round(1000 * float(value) / self.frame_ms)
             elif word == "switch":
                 self.units = load(value)
 

@@ -25,8 +25,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def broadcast(folder: Path, stop: threading.Event) -> None:
-    """A playlist of the last four segments, in real time."""
-    options = {"hls_time": str(SEGMENT_S), "hls_list_size": "4", "hls_flags": "delete_segments"}
+    """A playlist of the last segments, in real time; more than a busy machine misses."""
+    options = {"hls_time": str(SEGMENT_S), "hls_list_size": "30", "hls_flags": "delete_segments"}
     with av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.options = 320, 192, "yuv420p", FAST
@@ -49,18 +49,20 @@ def test_every_picture_comes_once_when_segments_are_handed_out(tmp_path: Path) -
     ]
     for thread in threads:
         thread.start()
-    while not (tmp_path / "live.m3u8").exists():
-        time.sleep(0.05)
-    source = f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
-    feed = LiveFeed(source, 25.0, Patience.of(1.0, source))
-    seen = Seen(feed)
-    seen.pictures_more(100, within_s=9.0)
-    feed.close()
-    stop.set()
-    server.shutdown()
-    server.server_close()
-    for thread in threads:
-        thread.join()
+    try:
+        while not (tmp_path / "live.m3u8").exists():
+            time.sleep(0.05)
+        source = f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
+        feed = LiveFeed(source, 25.0, Patience.of(10.0, source))
+        seen = Seen(feed)
+        seen.pictures_more(100)
+        feed.close()
+    finally:
+        stop.set()
+        server.shutdown()
+        server.server_close()
+        for thread in threads:
+            thread.join()
     assert [picture.seq for picture in seen.pictures] == list(range(100))
     assert seen.outages == [] and feed.reconnects == 0
     steps_s = [after.pts_s - before.pts_s for before, after in pairwise(seen.pictures)]

@@ -15,14 +15,16 @@ from stream.health_server import ADDRESS
 from tests.blobs import blob_picture
 from tests.live.camera import Camera, write_units
 from tests.live.proxy import Proxy
-from tests.live.test_run import crossings, interrupt, roadtally, stored, wait
+from tests.live.test_run import SLOW_S, crossings, interrupt, roadtally, stored, wait
+
+FROZEN = "FROM gaps WHERE reason = 'the picture was frozen' AND to_s IS NOT NULL"
 
 
 def health(out: Path) -> tuple[int, dict]:
     """The answer of /healthz: status and body; 0 while nobody answers."""
     try:
         url = (out / ADDRESS).read_text().strip()
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=SLOW_S) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -58,11 +60,11 @@ def test_frozen_picture_is_unobserved_time_when_the_camera_repeats_itself(
     wait(process, lambda: stored(out, "SELECT COUNT(*) FROM notes WHERE kind = 'frozen'") == [(1,)])
     road.tell(f"switch {units['h264']}")
     wait(process, stands(out, 200, "ok"))
-    wait(process, lambda: bool(stored(out, "SELECT * FROM gaps WHERE to_s IS NOT NULL")))
+    wait(process, lambda: bool(stored(out, f"SELECT * {FROZEN}")))
     code, text = interrupt(process)
     assert code == 130 and "the picture was frozen" in text
     assert not (out / ADDRESS).exists()
-    ((from_s, to_s),) = stored(out, "SELECT from_s, to_s FROM gaps")
+    ((from_s, to_s),) = stored(out, f"SELECT from_s, to_s {FROZEN}")
     assert to_s - from_s > 3
 
 

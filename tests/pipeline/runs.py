@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def has_left(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def obeys_signals(pid: int) -> bool:
+    """Whether a command has come so far that an interrupt ends it in order."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition("SigCgt:")[2].split()[0], 16) & 1 << signal.SIGTERM - 1)
 
 
 def leftovers(pid: int) -> list[str]:

@@ -55,7 +55,7 @@ def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
             interrupts.count = 2
 
     outcome = run_workers(plan, watch, interrupts)
-    stranger.join(10)
+    stranger.join(30)
     assert codes == [6] and "stage detct: the run has no such worker" in capsys.readouterr().err
     assert outcome.error is None, "what a stranger says does not end the run"
 
