@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 
 from stream.geometry import STRIDE
 from stream.looks import Region
 from stream.placement import SEGMENT, PlacementConfig
 from stream.section import Positive, Settings, ip_of, on_or_off
 from stream.settings import CountingSettings, TrackerSettings
-from stream.sources import masked
+from stream.sources import checked, masked
 
 Fraction4 = tuple[float, float, float, float]
 Precision = Literal["auto", "f32", "bf16", "fp16", "int8"]
@@ -39,7 +39,9 @@ class CameraConfig(Settings):
     """One video file or camera. Coordinates are pixels, or fractions of the picture when all are <= 1."""
 
     source: str = Field(description="A video file, the address of a camera (rtsp://, http://), or /dev/video0.")
-    name: str = Field(default="", description="Letters, digits, - _ . ; by default the name of the file.")
+    name: str = Field(
+        default="", validate_default=True, description="Letters, digits, - _ . ; by default the name of the file."
+    )
     lines: dict[str, Fraction4] = Field(default_factory=dict, description="Name: x1, y1, x2, y2.")
     zones: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="Name: x1, y1, x2, y2, x3, y3 and so on, the corners in order."
@@ -83,12 +85,15 @@ class CameraConfig(Settings):
         default=None, description="Of a live camera: what is seen less often or less sharply when the machine is slow."
     )
 
-    @model_validator(mode="before")
+    @field_validator("name", mode="before")
     @classmethod
-    def _name_from_source(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("name") and isinstance(values.get("source"), str):
-            return {**values, "name": _name_of(values["source"])}
-        return values
+    def _name_from_source(cls, name: Any, info: ValidationInfo) -> Any:
+        return name or _name_of(info.data.get("source", ""))
+
+    @field_validator("source")
+    @classmethod
+    def _address_without_mistakes(cls, source: str) -> str:
+        return checked(source)
 
     @field_serializer("source")
     def _source_without_password(self, source: str) -> str:

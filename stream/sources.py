@@ -1,18 +1,59 @@
-"""What the address of a source says: is it a file or a camera, and what of it may be shown."""
+"""What the address of a source says: is it a file or a camera, what is wrong with it, and what of it may be shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from urllib.parse import quote, urlsplit
 
 DEVICE = re.compile(r"/dev/video\d+")
 SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:pass|pwd|token|secret|key|auth)[^=&\s]*=)[^&\s'\"]*")
 PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935}  # of protocols over one TCP connection
+HOSTED = (*PORTS, "rtmps", "http", "https")  # there must be somebody who is asked
+PROTOCOLS = (*HOSTED, "rtmpe", "rtmpt", "rtmpte", "rtmpts", "rtp", "srtp", "udp", "tcp", "sctp", "srt", "ftp", "sftp")
+NO_ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)})(:/?(?!/)|//)", re.IGNORECASE)
+LOGIN = re.compile(rf"(://|\b(?:{'|'.join(PROTOCOLS)})(?::/?|//)(?!/))[^\s?]*@", re.IGNORECASE)
+ALIKE = 0.7  # from which on one protocol is taken for another mistyped
 
 
 def is_url(source: str) -> bool:
     return "://" in source and not source.startswith("file://")
+
+
+def checked(source: str) -> str:
+    """A source as it is meant: a path as it is; an address with its protocol in small letters, as FFmpeg wants it.
+
+    Raises ValueError that says what is wrong with an address, without user and password. A file whose name looks like
+    an address with a mistake is given as ./NAME.
+    """
+    text = source.strip()
+    if mistake := NO_ADDRESS.match(text):
+        meant, signs = mistake[1].lower(), text[: mistake.end()]
+        raise ValueError(f"expected an address that begins with {meant}://, got {signs!r} before the host")
+    if not is_url(text):
+        return source
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in PROTOCOLS and (near := get_close_matches(scheme.lower(), HOSTED, 3, ALIKE)):
+        raise ValueError(f"expected {' or '.join(f'{name}://' for name in near)}, got {scheme}://")
+    text = f"{scheme.lower()}://{rest}"
+    try:
+        host, _ = urlsplit(text).hostname, urlsplit(text).port
+    except ValueError as error:
+        raise ValueError(_misread(rest)) from error
+    if not host and scheme.lower() in HOSTED:
+        raise ValueError(f"expected a host after {scheme.lower()}://, got none")
+    return text
+
+
+def _misread(rest: str) -> str:
+    """Of an address whose host or port makes no sense: why. The text itself may hold a password."""
+    if "@" in rest:
+        return (
+            "expected user:password@host:port after ://, special signs in the password as %XX (/ as %2F, # as %23); "
+            "or the password in ROADTALLY_<CAMERA>_PASSWORD"
+        )
+    return "expected host:port after ://, the port up to 65535, an IPv6 address in [ ]"
 
 
 def is_device(source: str) -> bool:
@@ -33,7 +74,7 @@ def comes_in_bursts(source: str) -> bool:
 def masked(text: str) -> str:
     """An address, or words around one, without user, password and tokens: everything up to the last @ is taken for
     them, since a password may hold any sign."""
-    return SECRET.sub(r"\1***", re.sub(r"://[^\s?]*@", "://***@", text))
+    return SECRET.sub(r"\1***", LOGIN.sub(r"\1***@", text))
 
 
 def with_credentials(source: str, camera: str, environ: Mapping[str, str]) -> str:

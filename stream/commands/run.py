@@ -137,6 +137,7 @@ def configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str,
     """The configuration of a file, or of a video with options; options go over the file. drawn: of read_drawing."""
     from stream.config_file import load, parse
     from stream.options import read_settings
+    from stream.sources import masked
 
     changes.update(read_settings(settings))
     if source.endswith((".yaml", ".yml")):
@@ -145,8 +146,9 @@ def configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str,
             raise ConfigError(f"--{key[:-1]}", what, f"edit {source}")
         return load(Path(source), changes)
     raw = {"cameras": [{"source": source, **drawn}]}
-    changes.setdefault("output.dir", f"runs/{parse(raw, source).cameras[0].name}")
-    return parse(raw, source, changes)
+    where = masked(source)
+    changes.setdefault("output.dir", f"runs/{parse(raw, where).cameras[0].name}")
+    return parse(raw, where, changes)
 
 
 class signals:  # noqa: N801 - reads as a statement
