@@ -16,7 +16,7 @@ import openvino as ov
 
 from models.bench import throughput
 from models.contract import DetectorSpec
-from models.engines.openvino import OpenVinoDetector, graph_of, int8_path
+from models.engines.openvino import NO_INT8, OpenVinoDetector, graph_of, int8_path
 from models.registry import find_weights
 from models.stills import letterboxed
 from models.training.pictures import PICTURES, read_picture
@@ -51,7 +51,7 @@ def quantise(model: str, source: Path, long_side: int) -> Gain:
     input_hw = (pictures[0].shape[1], pictures[0].shape[2])
     graph, _, second = graph_of(ov.Core(), weights, "f32")
     if second is not None:
-        raise ModelError(str(weights.path), "a network of two stages is not quantised", "run it as it is")
+        raise ModelError(str(weights.path), *NO_INT8)
     graph.reshape([1, *input_hw, 3])
     quantised = nncf.quantize(
         graph, nncf.Dataset(pictures), preset=nncf.QuantizationPreset.MIXED, subset_size=len(pictures)

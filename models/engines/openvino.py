@@ -26,6 +26,7 @@ from stream.messages import Detections
 
 NANODET_OUTPUTS = 80 + 4 * 8  # a row of the published exports, which take normalised pixels
 MEAN, SPREAD = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]  # of B, G and R in ImageNet
+NO_INT8 = "a network of two stages is not quantised", "run it as it is, precision auto"
 PRECISIONS = {"f32": "f32", "bf16": "bf16", "int8": "f32"}  # and how what is not quantised is computed
 
 
@@ -172,9 +173,11 @@ def graph_of(core: ov.Core, weights: Weights, precision: str) -> Graph:
     graph = _graph(core, weights)
     if precision != "int8":
         return graph
+    if graph.second is not None:
+        raise ModelError(str(weights.path), *NO_INT8)
     path = int8_path(weights)
     try:
-        return Graph(core.read_model(path), graph.family, graph.second)
+        return Graph(core.read_model(path), graph.family)
     except RuntimeError as error:
         what = f"{weights.path.stem} was not quantised on this machine" if not path.exists() else f"{error}"
         raise ModelError(str(path), what, f"roadtally models quantise {weights.path} CLIP") from error

@@ -29,6 +29,12 @@ def test_error_says_how_when_int8_was_not_made(weights: Path) -> None:
     assert "roadtally models quantise" in str(caught.value)
 
 
+def test_error_says_that_there_is_none_when_the_network_has_two_stages() -> None:
+    """It told to quantise first, which is refused, too."""
+    with pytest.raises(ModelError, match="two stages is not quantised"):
+        open_detector(DetectorSpec("roadtally-faster", ((64, 96),), engine="openvino", precision="int8"))
+
+
 def test_int8_finds_what_the_whole_network_finds(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
