@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.build import make_clip
 
 WIDTH, HEIGHT, FRAMES = 320, 192, 60
 LINE = "A:0.1,0.5,0.9,0.5"
+HOLD_AT, GO = 140, "ROADTALLY_TEST_GO"
 
 
 def blob_clip(path: Path, frames: int = FRAMES) -> Path:
@@ -66,6 +68,19 @@ class SteadyBlobDetector(BlobDetector):
     pause_s = 0.015
 
 
+class HeldBlobDetector(SteadyBlobDetector):
+    """The same, but at its picture HOLD_AT it waits until the file exists that the environment names in GO: however
+    late a test is run, the run that it wants to disturb is still under way."""
+
+    seen = 0
+
+    def start(self, pictures: np.ndarray) -> Finished:
+        self.seen += len(pictures)
+        while self.seen >= HOLD_AT and not Path(os.environ[GO]).exists():
+            time.sleep(0.005)
+        return super().start(pictures)
+
+
 class FailingDetector(BlobDetector):
     """Finds its model damaged."""
 
@@ -83,7 +98,6 @@ class CrashingDetector(BlobDetector):
     def start(self, pictures: np.ndarray) -> Finished:
         self.seen += 1
         if self.seen == 5:
-            import os
             import signal
 
             os.kill(os.getpid(), signal.SIGKILL)
