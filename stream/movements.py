@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from stream.counting.riders import known_as
 from stream.messages import Crossing
 from stream.prototypes import Fit, Prototypes
 from stream.scene import Scene
@@ -67,7 +68,8 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
     passed: dict[int, list[Crossing]] = {}
     for crossing in sorted((c for c in crossings if c.camera == scene.camera), key=lambda c: c.pts_s):
         passed.setdefault(crossing.track_id, []).append(crossing)
-    mine = [u for u in users if u.camera == scene.camera and has_moved(u, scene)]
+    moved = [u for u in users if u.camera == scene.camera and has_moved(u, scene)]
+    mine = [_named(u, passed.get(u.track_id, [])) for u in moved]
     complete = {u.track_id: way for u in mine if (way := _way(passed.get(u.track_id, []))) is not None}
     found = [_turn(scene, u, complete[u.track_id], passed[u.track_id], "gates") for u in mine if u.track_id in complete]
     ways = _learn(mine, complete, diagonal)
@@ -81,6 +83,10 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
             user = msgspec.structs.replace(first.user, label=piece.user.label)  # the last vote is of the most pictures
             found.append(_turn(scene, user, way, passed.get(user.track_id, []), "path"))
     return sorted((turn for turn in found if turn is not None), key=lambda turn: (turn.pts_s, turn.track_id))
+
+
+def _named(user: RoadUser, crossings: Iterable[Crossing]) -> RoadUser:
+    return msgspec.structs.replace(user, label=known_as(user.label, (c.label for c in crossings)))
 
 
 def _way(crossings: Sequence[Crossing]) -> Way | None:

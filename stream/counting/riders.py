@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from stream.counting.courses import FIRST_X, FIRST_Y, LABEL, POINT, Courses
 from stream.counting.sides import Crossed
 from stream.doubles import GROUP, PERSON, TWO_WHEELER, are_doubles
+from stream.messages import LABELS
 
 SAME_WAY = 0.7  # cosine between the ways that rider and machine have come
 
@@ -26,6 +29,14 @@ def ridden(courses: Courses, one: Crossed, proven: np.ndarray) -> int:
     mine, others = _way(courses, rider), _way(courses, machines)
     below &= (mine * others).sum(axis=0) >= SAME_WAY * np.hypot(*mine) * np.hypot(*others)
     return int(labels[below][0]) if below.any() else label
+
+
+def known_as(label: str, counted_as: Iterable[str]) -> str:
+    """The class of a road user. label: what its track was taken for; counted_as: the classes of its crossings: a person
+    that was counted as rider is of the machine's class in all that is told of it."""
+    if label != LABELS[PERSON]:
+        return label
+    return next((machine for machine in counted_as if GROUP[LABELS.index(machine)] == TWO_WHEELER), label)
 
 
 def _way(courses: Courses, rows: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 
 from stream.cameras import CameraPlan
+from stream.counting.riders import known_as
 from stream.ledger import Ledger
-from stream.messages import LABELS, Checkpoint, Clock, Counted, EndOfStream, Notice, Told, Tracks
+from stream.messages import LABELS, Checkpoint, Clock, Counted, Crossing, EndOfStream, Notice, Told, Tracks
 from stream.store import RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
@@ -22,6 +23,7 @@ class _Life(msgspec.Struct, array_like=True):
     path: list[tuple[float, float, float]]  # pts_s, x, y
     last_pts_s: float
     label: int = 0
+    counted_as: list[str] = []  # at every line that it crossed
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +49,9 @@ class Events:
         self._ledger.observe(counted.frame)
         self._follow(counted.frame.pts_s, counted.tracks)
         if counted.crossings:
-            self._store.add_crossings(counted.crossings)
+            self._add(counted.crossings)
+        for track_id in counted.tracks.ended.tolist():
+            self._end_user(track_id)
         if counted.visits:
             self._store.set_visits(counted.visits)
 
@@ -84,7 +88,7 @@ class Events:
         if isinstance(told, Notice):
             self._store.note(told.camera, told.kind, told.text, told.pts_s)
             return
-        self._store.add_crossings(told.crossings)
+        self._add(told.crossings)
         self._store.set_visits(told.visits)
         self._store.set_gap(told)
         for track_id in list(self._lives):
@@ -92,7 +96,7 @@ class Events:
 
     def end(self, end: EndOfStream) -> None:
         self._ledger.end(end)
-        self._store.add_crossings(end.crossings)
+        self._add(end.crossings)
         self._store.set_visits(end.visits)
         for problem in end.problems:
             self._store.note(self._camera, "damage", problem)
@@ -124,13 +128,17 @@ class Events:
             elif abs(x - life.path[-1][1]) + abs(y - life.path[-1][2]) > self._step_px:
                 life.path.append((pts_s, x, y))
             life.last_pts_s, life.label = pts_s, int(tracks.label[row])
-        for track_id in tracks.ended.tolist():
-            self._end_user(track_id)
+
+    def _add(self, crossings: tuple[Crossing, ...]) -> None:
+        self._store.add_crossings(crossings)
+        for crossing in crossings:
+            if crossing.track_id in self._lives:
+                self._lives[crossing.track_id].counted_as.append(crossing.label)
 
     def _end_user(self, track_id: int) -> None:
         life = self._lives.pop(track_id, None)
         if life is None:
             return
         first_pts_s = life.path[0][0]
-        label = LABELS[life.label]
+        label = known_as(LABELS[life.label], life.counted_as)
         self._store.add_user(RoadUser(self._camera, track_id, label, first_pts_s, life.last_pts_s, tuple(life.path)))
