@@ -25,8 +25,12 @@ class Proxy:
         self._chance = random.Random(7)
         self._open = True
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._listener: socket.socket | None = None
-        self.port = 0
+        self._refuses = True
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", self.port))  # by number, so that it is kept while the camera is off
+        self._listener.settimeout(LOOK_S)
         self.restore()
 
     def __enter__(self) -> Proxy:
@@ -35,20 +39,20 @@ class Proxy:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._open = False
         self.refuse()
+        self._listener.close()
 
     def refuse(self) -> None:
         """The camera is off: connections end, new ones are refused."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
+        if not self._refuses:
+            self._refuses = True
+            self._listener.shutdown(socket.SHUT_RDWR)
         self.drop()
 
     def restore(self) -> None:
         """The camera is on again, at the same port."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
-        self._listener.settimeout(LOOK_S)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._listener.listen()
+        self._refuses = False
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def drop(self) -> None:
         """Every connection ends in the middle."""
@@ -63,10 +67,10 @@ class Proxy:
             with suppress(OSError):  # it has ended before
                 client.shutdown(socket.SHUT_WR)
 
-    def _accept(self, listener: socket.socket) -> None:
-        while self._open and self._listener is listener:
+    def _accept(self) -> None:
+        while not self._refuses:
             try:
-                client, _ = listener.accept()
+                client, _ = self._listener.accept()
             except TimeoutError:
                 continue
             except OSError:
