@@ -23,6 +23,7 @@ MOST_STUCK = 4  # readers left behind at a time
 GAP_S = 2.0  # between two pictures of one connection: more is time that was not seen
 LEAVE_S = 0.5  # for a reader to take leave of the camera
 BURST_S = 60.0  # how far ahead of its time a source that comes in bursts may be
+AT_ONCE_S, READINGS = 0.005, 10  # two clocks read within so long are read at one moment; tries to do so
 
 RESTARTED = "restarted"  # the reason of a skip: it was under way when a worker died
 
@@ -112,8 +113,8 @@ class LiveFeed:
         self._stopped = True
 
     def state(self) -> bytes:
-        zero_utc_s, last_s = time.time() - self._now_s(), self._clock.last_s or 0.0
-        return msgspec.msgpack.encode(_State(zero_utc_s, last_s, self.decoded, self.reconnects, self.skipped))
+        last_s = self._clock.last_s or 0.0
+        return msgspec.msgpack.encode(_State(self._zero_utc_s(), last_s, self.decoded, self.reconnects, self.skipped))
 
     def restore(self, state: bytes | None, reason: str) -> None:
         """A feed that has taken nothing yet goes on with the line of time; another keeps its connection."""
@@ -121,7 +122,7 @@ class LiveFeed:
         if self._zero_s is None:
             if before is None:
                 return  # nothing of it was ever stored: it begins
-            self._zero_s = time.monotonic() - max(time.time() - before.zero_utc_s, before.last_s)
+            self._zero_s = min(before.zero_utc_s - _utc_of_zero_s(), time.monotonic() - before.last_s)
             self._clock.last_s, self._before, self.reconnects = before.last_s, before.decoded, before.reconnects
             self.skipped = Counter(before.skipped)
             self._look_at_day(before.last_s, None)
@@ -145,6 +146,9 @@ class LiveFeed:
 
     def _now_s(self) -> float:
         return time.monotonic() - (self._zero_s or 0.0)
+
+    def _zero_utc_s(self) -> float:
+        return _utc_of_zero_s() + (self._zero_s or 0.0)
 
     def _wait(self, wait_s: float) -> None:
         connection = self._connection
@@ -217,4 +221,14 @@ class LiveFeed:
         self._items.append(told)
 
     def _look_at_day(self, pts_s: float, camera_utc_s: float | None) -> bool:
-        return self._day.look(pts_s, camera_utc_s, time.time() - self._now_s())
+        return self._day.look(pts_s, camera_utc_s, self._zero_utc_s())
+
+
+def _utc_of_zero_s() -> float:
+    """The time of day at which time.monotonic() was 0. The two clocks are read again where this thread was held up in
+    between: how long that took would stand in the time of day of all that is counted."""
+    for _ in range(READINGS):
+        before_s, utc_s, after_s = time.monotonic(), time.time(), time.monotonic()
+        if after_s - before_s < AT_ONCE_S:
+            break
+    return utc_s - after_s

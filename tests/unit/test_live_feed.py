@@ -21,12 +21,15 @@ class Time:
 
     def __init__(self) -> None:
         self.now_s = 100.0
+        self.stall_s = 0.0  # after the time of day was read next, the thread is not run for so long
 
     def monotonic(self) -> float:
         return self.now_s
 
     def time(self) -> float:
-        return 1_000_000.0 + self.now_s
+        utc_s = 1_000_000.0 + self.now_s
+        self.now_s, self.stall_s = self.now_s + self.stall_s, 0.0
+        return utc_s
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
@@ -140,3 +143,12 @@ def test_dropped_pictures_are_accounted_for_when_the_connection_ends(time: Time)
     take(feed, 8)
     feed.stop()
     assert feed.skipped["worker busy"] == 2
+
+
+def test_time_of_day_stays_when_the_machine_stalls_between_two_clocks(time: Time) -> None:
+    """How long a busy machine held the thread up between them stood in the time of day, which was told anew."""
+    feed = feed_of([Scripted(time, 6)])
+    items = take(feed, 3)
+    time.stall_s = 3.0
+    items += take(feed, 3)
+    assert kinds(items) == "DPPPPP"
