@@ -29,6 +29,7 @@ class Proxy:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", self.port))  # by number, so that it is kept while the camera is off
         self._listener.settimeout(LOOK_S)
         self.restore()
