@@ -56,6 +56,11 @@ class Processes:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code} before its work was done"
 
+    def left_by_itself(self, name: str) -> bool:
+        """Whether it has ended, and not by a signal: if it was at work, it has said a last word."""
+        code = self._running[name].exitcode if name in self._running else None
+        return code is not None and code >= 0
+
     def reap(self, within_s: float) -> None:
         """Wait for all to one deadline, then kill what is left."""
         deadline_s = time.monotonic() + within_s

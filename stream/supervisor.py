@@ -32,6 +32,7 @@ from stream.transport.ring import Ring
 LEAVE_S = 8.0  # from "leave now" to the kill
 ALIVE_S = 1.0  # between two words to all
 TICK_S = 0.1
+LAST_WORD_S = 3.0  # of a worker that was at work and has left by itself: it is on its way on a busy machine
 
 
 def run_workers(plan: Plan, watch: Watch, interrupts: Interrupts, resumed: str = "") -> Outcome:
@@ -155,7 +156,8 @@ class _Supervisor:
 
     def _hear_last_words(self, name: str) -> None:
         """Of a worker that has ended; the others go on talking meanwhile."""
-        for heard in self._control.words(TICK_S):
+        spoke = self._crew.going and self._crew.processes.left_by_itself(name)
+        for heard in self._control.words(LAST_WORD_S if spoke else TICK_S):
             self._hear(*heard)
             if name in self._crew.done:
                 return

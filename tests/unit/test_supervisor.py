@@ -19,7 +19,7 @@ from stream.recovery import Recovery
 from stream.restarts import Restarts
 from stream.supervisor import run_workers
 from stream.topology import Plan
-from stream.transport.control import ControlServer
+from stream.transport.control import ControlClient, ControlServer, Done, Go, Ready
 from stream.worker import main
 from tests.unit.test_topology import plan_of
 
@@ -58,6 +58,59 @@ def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
     stranger.join(30)
     assert codes == [6] and "stage detct: the run has no such worker" in capsys.readouterr().err
     assert outcome.error is None, "what a stranger says does not end the run"
+
+
+class Left:
+    """Stands for the process of a run: it leaves in order as soon as it may go, and its last word is late."""
+
+    context: zmq.Context
+    ended = False
+    started = 0
+
+    def __init__(self, control: str) -> None:
+        self._control = control
+
+    def start(self, name: str) -> None:
+        Left.started += 1
+        self._client = ControlClient(self.context, self._control, name)
+        self._client.send(Ready(()))
+        threading.Thread(target=self._finish, daemon=True).start()
+
+    def _finish(self) -> None:
+        while not isinstance(self._client.receive(1.0), Go):
+            pass
+        Left.ended = True
+        time.sleep(0.4)
+        self._client.send(Done({}))
+
+    def end_of(self, name: str) -> str | None:
+        return "ended with exit code 0 before its work was done" if self.ended else None
+
+    def left_by_itself(self, name: str) -> bool:
+        return True
+
+    def clock_s(self, name: str) -> float:
+        return time.monotonic()
+
+    def started_s(self, name: str) -> float:
+        return 0.0
+
+    def reap(self, within_s: float) -> None:
+        self._client.close()
+
+
+def test_a_worker_that_has_left_is_not_started_again_when_its_last_word_is_late(
+    context: zmq.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last word was waited for 0.1 s: on a busy machine a worker that had finished was said to have died."""
+    plan = plan_of(("north",), placement={"workers": ALONE})
+    monkeypatch.setattr("stream.crew.Processes", Left)
+    monkeypatch.setattr(Left, "context", context, raising=False)
+    monkeypatch.setattr(Left, "ended", False)
+    monkeypatch.setattr(Left, "started", 0)
+    monkeypatch.setattr("stream.supervisor.LAST_WORD_S", 60.0)
+    outcome = run_workers(replace(plan, control=f"ipc://{tmp_path}/control"), lambda values: None, Interrupts())
+    assert (Left.started, outcome.status, outcome.recoveries) == (1, "finished", [])
 
 
 def test_every_recovery_is_timed_when_the_later_one_is_over_first(context: zmq.Context, tmp_path: Path) -> None:
