@@ -25,7 +25,9 @@ class TcpAddresses:
 
     def __call__(self, name: str, host: str) -> str:
         if name not in self._ports:
-            self._ports[name] = self._next or _free_port(self._bind)
+            while (port := self._next or _free_port(self._bind)) in self._ports.values():
+                pass  # nobody listens yet, so the system may name the same one again
+            self._ports[name] = port
             self._next += 1 if self._next else 0
         return f"tcp://{host or self._bind}:{self._ports[name]}"
 

@@ -110,3 +110,11 @@ def test_ports_follow_each_other_when_a_first_is_given() -> None:
         "tcp://10.0.0.2:5601",
         "tcp://10.0.0.1:5600",
     ]
+
+
+def test_no_port_has_two_names_when_the_system_names_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run over TCP in a few thousand could not bind its second socket."""
+    named = iter([5001, 5001, 5002])
+    monkeypatch.setattr("stream.transport.addresses._free_port", lambda bind: next(named))
+    addresses = TcpAddresses("127.0.0.1", 0)
+    assert (addresses("control", ""), addresses("detect", "")) == ("tcp://127.0.0.1:5001", "tcp://127.0.0.1:5002")
