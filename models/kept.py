@@ -6,9 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-COMPILED_BYTES = (
-    2e9  # of compiled networks: there is one for every size of picture and number of threads
-)
+COMPILED_BYTES = 2e9  # of compiled networks: there is one for every size of picture and number of threads
 
 
 def cache_folder() -> Path:
