@@ -17,16 +17,28 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
 """By the name in Arch.activation."""
 
 
-class ConvAct(nn.Module):
-    """Convolution of odd size, padded to keep H and W (over the stride), then the activation."""
+class Activated(nn.Module):
+    """A convolution, then the activation."""
 
-    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1, groups: int = 1) -> None:
+    def __init__(self, activation: str, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inside, out, size, stride, size // 2, groups=groups)
+        self.conv = conv
         self.activate = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activate(self.conv(x), inplace=True)
+
+
+class ConvAct(Activated):
+    """Convolution of odd size, padded to keep H and W (over the stride), then the activation."""
+
+    def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1) -> None:
+        super().__init__(activation, nn.Conv2d(inside, out, size, stride, size // 2))
+
+
+def depthwise(channels: int, size: int, stride: int = 1) -> nn.Conv2d:
+    """The same convolution of each channel alone."""
+    return nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels)
 
 
 class DepthwiseConvAct(nn.Module):
@@ -34,7 +46,7 @@ class DepthwiseConvAct(nn.Module):
 
     def __init__(self, activation: str, inside: int, out: int, size: int, stride: int = 1) -> None:
         super().__init__()
-        self.dconv = ConvAct(activation, inside, inside, size, stride, groups=inside)
+        self.dconv = Activated(activation, depthwise(inside, size, stride))
         self.pconv = ConvAct(activation, inside, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:

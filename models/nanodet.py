@@ -15,18 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from models.arch import NanoDetArch
-from models.layers import ConvAct, DepthwiseConvAct
+from models.layers import Activated, ConvAct, DepthwiseConvAct, depthwise
 from models.network import Network
 
 STRIDES = (8, 16, 32, 64)
 BINS = 8  # of a side's distribution: 0 to 7 strides
 MEAN = (103.53, 116.28, 123.675)  # of B, G and R in ImageNet; the spread is folded into the first convolution
 UNITS = (4, 8, 4)  # of the stages of a ShuffleNetV2
-
-
-def _depth(channels: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution of each channel alone, without activation."""
-    return nn.Conv2d(channels, channels, size, stride, size // 2, groups=channels)
 
 
 class ShuffleUnit(nn.Module):
@@ -36,7 +31,7 @@ class ShuffleUnit(nn.Module):
         super().__init__()
         half = channels // 2
         self.first = ConvAct(activation, half, half, 1)
-        self.depth = _depth(half, 3)
+        self.depth = depthwise(half, 3)
         self.last = ConvAct(activation, half, half, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,10 +45,10 @@ class ShrinkUnit(nn.Module):
     def __init__(self, activation: str, inside: int, out: int) -> None:
         super().__init__()
         half = out // 2
-        self.side_depth = _depth(inside, 3, 2)
+        self.side_depth = depthwise(inside, 3, 2)
         self.side_last = ConvAct(activation, inside, half, 1)
         self.first = ConvAct(activation, inside, half, 1)
-        self.depth = _depth(half, 3, 2)
+        self.depth = depthwise(half, 3, 2)
         self.last = ConvAct(activation, half, half, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,9 +92,9 @@ class Ghost(nn.Module):
         half = out // 2
         if activation:
             self.main: nn.Module = ConvAct(activation, inside, half, 1)
-            self.cheap: nn.Module = ConvAct(activation, half, half, 3, groups=half)
+            self.cheap: nn.Module = Activated(activation, depthwise(half, 3))
         else:
-            self.main, self.cheap = nn.Conv2d(inside, half, 1), _depth(half, 3)
+            self.main, self.cheap = nn.Conv2d(inside, half, 1), depthwise(half, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.main(x)
@@ -112,7 +107,7 @@ class GhostBlock(nn.Module):
     def __init__(self, activation: str, inside: int, out: int) -> None:
         super().__init__()
         self.first, self.last = Ghost(activation, inside, out), Ghost("", out, out)
-        self.side_depth, self.side_last = _depth(inside, 5), nn.Conv2d(inside, out, 1)
+        self.side_depth, self.side_last = depthwise(inside, 5), nn.Conv2d(inside, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.first(x)) + self.side_last(self.side_depth(x))

@@ -116,7 +116,7 @@ class Rendering:
             sinks: list[Sink | AnnotatedVideo] = []
             if span.is_whole and path.name == VIDEO:
                 sinks += self._beside(path.parent)
-            sinks.append(AnnotatedVideo(path, overlay, info.fps, info.matrix, began_s=began_s))
+            sinks.append(AnnotatedVideo(path, overlay, info, began_s=began_s))
             for sink in sinks:
                 opened.callback(sink.close)
             for counted, picture in _paired(frames, pictures, NEAR / info.fps):

@@ -82,7 +82,7 @@ class Recording:
             began = round(pts_s / TIME_BASE)
             path = path.with_suffix(f".{again}.{began}.mp4")
         began_s = float(began * TIME_BASE)
-        return AnnotatedVideo(path, self._overlay, camera.info.fps, camera.info.matrix, began_s=began_s)
+        return AnnotatedVideo(path, self._overlay, camera.info, began_s=began_s)
 
     def _close(self) -> None:
         video, self._video = self._video, None

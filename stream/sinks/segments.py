@@ -63,4 +63,4 @@ class Segments:
             self._video.close()
         info, self._began_s = self._camera.info, counted.frame.pts_s
         path = self._shelf.place(self._began_s, stamp_of(counted.frame.captured_ns))
-        return AnnotatedVideo(path, self._overlay, info.fps, info.matrix, began_s=self._began_s, fragment_s=FRAGMENT_S)
+        return AnnotatedVideo(path, self._overlay, info, began_s=self._began_s, fragment_s=FRAGMENT_S)

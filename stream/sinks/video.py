@@ -16,6 +16,7 @@ from stream.errors import OutputError
 from stream.messages import Counted, Gap, Told
 from stream.overlay import Overlay
 from stream.scene import Scene
+from stream.video import VideoInfo
 
 TIME_BASE = Fraction(1, 1_000_000)  # finer than the clocks of cameras: no stamp moves by more than half a microsecond
 FRAGMENT_S = 1.0  # what a kill can cost
@@ -34,14 +35,12 @@ class AnnotatedVideo:
         self,
         path: Path,
         overlay: Overlay,
-        fps: float,
-        matrix: str = "",
+        info: VideoInfo,
         *,
         began_s: float = 0.0,
         fragment_s: float = FRAGMENT_S,
     ) -> None:
-        """fps is a hint for the encoder. matrix: of VideoInfo; empty leaves the file untagged. began_s: the pts at
-        which the file's time begins."""
+        """info: of the source; its rate is a hint for the encoder. began_s: the pts at which the file's time begins."""
         self.path = path
         self._overlay, self._began_s = overlay, began_s
         self._next_key_s, self._fragment_s = -math.inf, fragment_s
@@ -50,8 +49,8 @@ class AnnotatedVideo:
             # flush_packets: what a fragment holds must reach the file system with it, not when a buffer is full.
             options = {"movflags": MOVFLAGS, "flush_packets": "1"}
             self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
-            self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-            _configure(self._stream, overlay.scene, matrix)
+            self._stream = self._container.add_stream("libx264", rate=Fraction(info.fps).limit_denominator(1001))
+            _configure(self._stream, overlay.scene, info.matrix)
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
@@ -113,8 +112,7 @@ def _configure(stream: VideoStream, scene: Scene, matrix: str) -> None:
     # "ultrafast" takes a third of the time of "veryfast" and makes up for it with bits, not with quality.
     stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "25", "forced-idr": "1"}
     stream.codec_context.color_range = 1  # limited
-    if matrix:
-        stream.codec_context.colorspace = MATRIX_TAGS[matrix]
+    stream.codec_context.colorspace = MATRIX_TAGS[matrix]
 
 
 def _picture(yuv: np.ndarray, pts_s: float, key: bool) -> VideoFrame:

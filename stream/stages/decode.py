@@ -44,7 +44,7 @@ class Decode:
         self._camera, self._pool, self._metrics = camera, pool, metrics
         self._original = open_original(camera)
         self._hardware = choose_hardware(camera.info.codec, camera.decoder)
-        self._feed = _open_feed(camera, source, Reading(self._original is not None, self._hardware))
+        self._feed = _open_feed(camera, source, Reading(packets=self._original is not None, hardware=self._hardware))
         self.notes = (self._hardware.note,) if self._hardware.note else ()
         self._shaper = Shaper(camera.info, camera.letterbox, camera.layout.yuv_hw is not None)
         self._gate = _open_gate(camera, camera.scene) if camera.gate else None

@@ -23,7 +23,6 @@ from av.video.stream import VideoStream
 
 from stream.errors import SourceError
 from stream.sources import comes_in_bursts, endpoint_of, is_device, is_live, masked
-from stream.video.hardware import Hardware
 from stream.video.packets import Coded, Tap
 from stream.video.reading import PLAIN, Reading
 from stream.video.source import VideoInfo, describe, reason_of, video_stream
@@ -75,14 +74,12 @@ class Connection:
         keep: int,
         *,
         waits: bool = False,
-        analyse_s: float = 0.2,
         reading: Reading = PLAIN,
     ) -> None:
-        """analyse_s: of the stream, that is looked through for its frame rate before the first picture."""
         self.decoded = self.dropped = self.damaged = 0
         self.info: VideoInfo | None = None  # known with the first picture
         self.ended: str | None = None  # why
-        self._source, self._patience, self._analyse_s = source, patience, analyse_s
+        self._source, self._patience = source, patience
         self._keep, self._waits = keep, waits
         self._reading = reading
         self._tap: Tap | None = None
@@ -143,7 +140,7 @@ class Connection:
 
     def _read(self) -> None:
         _reach(self._source)
-        with open_live(self._source, self._patience, self._analyse_s, self._reading.hardware) as container:
+        with open_live(self._source, self._patience, self._reading) as container:
             stream = video_stream(container, self._source)
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             stream.codec_context.flags |= Flags.copy_opaque  # a picture remembers the packet that it came with
@@ -198,16 +195,16 @@ class Connection:
             self._condition.notify_all()
 
 
-def open_live(source: str, patience: Patience, analyse_s: float, hardware: Hardware) -> InputContainer:
+def open_live(source: str, patience: Patience, reading: Reading) -> InputContainer:
     """The opened container of a camera or of a growing file; the caller closes it. Raises av.FFmpegError, OSError."""
-    options = {"analyzeduration": str(round(analyse_s * 1e6))}
+    options = {"analyzeduration": str(round(reading.analyse_s * 1e6))}
     name, device = source, "video4linux2" if is_device(source) else None
     if source.startswith("rtsp"):
         options |= {"rtsp_transport": "tcp", "timeout": str(round(patience.picture_s * 1e6))}
     elif not is_live(source):  # at the end of the file, wait for more; never look for the end
         name, options = f"file:{source}", {"follow": "1", "seekable": "0"}
     timeout = patience.open_s, patience.picture_s
-    return hardware.open(name, format=device, options=options, timeout=timeout)
+    return reading.hardware.open(name, format=device, options=options, timeout=timeout)
 
 
 def _reach(source: str) -> None:

@@ -11,6 +11,7 @@ from stream.sources import masked
 from stream.video.backoff import BackOff
 from stream.video.connection import Connection, Patience
 from stream.video.live import GRACE_S, LEAVE_S
+from stream.video.reading import Reading
 from stream.video.source import VideoInfo
 
 PROBE_S = 1.5  # of the stream, to know its frame rate
@@ -27,7 +28,7 @@ def probe_live(source: str, patience: Patience, wait_s: float, stopped: Stopped 
     started_s = time.monotonic()
     back_off = BackOff(started_s, Random())
     while True:
-        connection = Connection(source, patience, 1, analyse_s=PROBE_S)
+        connection = Connection(source, patience, 1, reading=Reading(analyse_s=PROBE_S))
         why = None
         while connection.info is None and why is None:
             connection.take(LOOK_S)

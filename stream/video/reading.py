@@ -1,4 +1,4 @@
-"""How a source is read: what decodes it, and whether its packets are kept beside its pictures."""
+"""How a source is read: what decodes it, how well it is known first, and whether its packets are kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from stream.video.hardware import Hardware
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """hardware: shared by all connections to a source, so that one that fails is not tried again."""
+    """packets: are kept beside the pictures. analyse_s: of a live stream, that is looked through for its frame rate
+    before the first picture. hardware: shared by all connections to a source, so that one that fails is not tried
+    again."""
 
     packets: bool = False
+    analyse_s: float = 0.2
     hardware: Hardware = field(default_factory=Hardware)
 
 

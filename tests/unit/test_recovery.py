@@ -29,6 +29,7 @@ from stream.store import RESTART, RoadUser, Store
 from stream.topology import WorkerPlan
 from stream.transport.codec import Codec
 from stream.transport.leftovers import OWNER, PREFIX, clear_leftovers, socket_folder
+from stream.video import VideoInfo
 from tests.build import make_counted, make_yuv
 from tests.unit.test_topology import plan_of
 
@@ -213,7 +214,8 @@ def test_only_what_a_dead_run_left_is_cleared_when_the_next_begins(
 
 
 def write_part(path: Path, began: int, pictures: range) -> None:
-    video = AnnotatedVideo(path, Overlay(Scene("cam", 64, 48, ())), 25, began_s=began / 25)
+    info = VideoInfo(64, 48, 25.0, None, None, "h264", "yuv420p")
+    video = AnnotatedVideo(path, Overlay(Scene("cam", 64, 48, ())), info, began_s=began / 25)
     for k in pictures:
         video.write(make_counted(k, k / 25, make_yuv(64, 48, 40 + k)))
     video.close()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,10 +17,11 @@ from stream.errors import OutputError
 from stream.overlay import Overlay
 from stream.scene import Scene
 from stream.sinks.video import AnnotatedVideo
-from stream.video import VideoReader, probe
+from stream.video import VideoInfo, VideoReader, probe
 from tests.build import make_counted, make_tracks, make_yuv
 
 SCENE = Scene("cam", 160, 120)
+INFO = VideoInfo(160, 120, 25.0, None, None, "h264", "yuv420p")
 
 
 def noise(k: int) -> np.ndarray:
@@ -34,7 +36,7 @@ def read_times(path: Path) -> list[float]:
 
 def test_every_picture_is_written_at_its_own_time_when_the_rate_varies(tmp_path: Path) -> None:
     times = [0.0, 0.033366, 0.05, 0.4, 0.400001, 3.7, 3.74, 9.999999]
-    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), fps=25)
+    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), INFO)
     for k, pts_s in enumerate(times):
         video.write(make_counted(k, pts_s, make_yuv(160, 120)))
     video.close()
@@ -42,7 +44,7 @@ def test_every_picture_is_written_at_its_own_time_when_the_rate_varies(tmp_path:
 
 
 def test_the_file_is_what_browsers_play(tmp_path: Path) -> None:
-    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), fps=30, matrix="bt709")
+    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), msgspec.structs.replace(INFO, fps=30.0, matrix="bt709"))
     for k in range(60):
         video.write(make_counted(k, k / 30, make_yuv(160, 120)))
     video.close()
@@ -61,7 +63,7 @@ def test_the_file_is_what_browsers_play(tmp_path: Path) -> None:
 
 
 def test_what_is_drawn_is_in_the_file(tmp_path: Path) -> None:
-    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), fps=25)
+    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), INFO)
     car = make_tracks([(1, (40, 40, 100, 90), 2, True, True)])
     video.write(make_counted(0, 0.0, make_yuv(160, 120), car))
     video.close()
@@ -73,7 +75,7 @@ def test_what_is_drawn_is_in_the_file(tmp_path: Path) -> None:
 
 def test_the_buffer_is_free_when_write_returns(tmp_path: Path) -> None:
     """A frame that held on to a ring slot kept its shared memory from being closed."""
-    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), fps=25)
+    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), INFO)
     yuv = make_yuv(160, 120)
     before = sys.getrefcount(yuv)
     for k in range(5):
@@ -87,8 +89,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.build import make_counted
-from tests.unit.test_sink_video import SCENE, AnnotatedVideo, Overlay, noise
-video = AnnotatedVideo(Path(sys.argv[1]), Overlay(SCENE), fps=25)
+from tests.unit.test_sink_video import INFO, SCENE, AnnotatedVideo, Overlay, noise
+video = AnnotatedVideo(Path(sys.argv[1]), Overlay(SCENE), INFO)
 for k in range(90):
     video.write(make_counted(k, k / 25, noise(k)))
 print("written", flush=True)
@@ -111,13 +113,13 @@ def test_all_but_the_last_second_plays_when_the_process_is_killed(tmp_path: Path
 def test_an_error_names_the_file_when_it_cannot_be_written(tmp_path: Path, path: str) -> None:
     target = Path(path.format(tmp=tmp_path))
     with pytest.raises(OutputError, match="cannot be written") as caught:
-        AnnotatedVideo(target, Overlay(SCENE), fps=25)
+        AnnotatedVideo(target, Overlay(SCENE), INFO)
     assert caught.value.where == str(target)
 
 
 def test_what_was_written_plays_when_the_disk_becomes_full(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    video = AnnotatedVideo(path, Overlay(SCENE), fps=25)
+    video = AnnotatedVideo(path, Overlay(SCENE), INFO)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, hard))
     try:
@@ -135,12 +137,12 @@ def test_a_folder_may_be_named_after_a_time(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     folder = Path("2026-11-21T12:30")
     folder.mkdir()
-    AnnotatedVideo(folder / "a.mp4", Overlay(SCENE), fps=25).close()
+    AnnotatedVideo(folder / "a.mp4", Overlay(SCENE), INFO).close()
     assert (folder / "a.mp4").exists()
 
 
 def test_a_video_without_pictures_can_be_closed(tmp_path: Path) -> None:
-    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), fps=25)
+    video = AnnotatedVideo(tmp_path / "a.mp4", Overlay(SCENE), INFO)
     video.close()
     video.close()
     assert (tmp_path / "a.mp4").exists()
