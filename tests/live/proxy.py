@@ -82,6 +82,8 @@ class Proxy:
                 client.close()
                 continue
             self._pairs.append((client, camera))
+            if self._refuses:  # since it was accepted
+                self.drop()
             for way in ((client, camera, False), (camera, client, True)):
                 threading.Thread(target=self._pass, args=way, daemon=True).start()
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_results_are_those_of_an_undisturbed_run_when_a_worker_is_killed(
     check_alike(tmp_path, undisturbed / "out")
     (balance,) = report.summary.balances
     assert (balance.decoded, balance.detected, balance.in_flight) == (PICTURES, PICTURES, 0)
-    with sqlite3.connect(tmp_path / STORE) as database:
+    with closing(sqlite3.connect(tmp_path / STORE)) as database:
         assert database.execute("SELECT COUNT(*) FROM notes WHERE kind = ?", (RESTART,)).fetchone() == (1,)
 
 
@@ -194,7 +195,7 @@ def stored_frames(out: Path) -> int:
     """Frames that a checkpoint holds; 0 before the first."""
     if not (out / STORE).exists():
         return 0
-    with sqlite3.connect(f"file:{out / STORE}?mode=ro", uri=True, timeout=SLOW_S) as database:
+    with closing(sqlite3.connect(f"file:{out / STORE}?mode=ro", uri=True, timeout=SLOW_S)) as database:
         try:
             row = database.execute("SELECT detected FROM ledger").fetchone()
         except sqlite3.OperationalError:  # its tables are being made
