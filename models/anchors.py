@@ -6,6 +6,8 @@ from functools import cache
 
 import numpy as np
 
+from models.grids import cells
+
 STRIDES = (8, 16, 32, 64)
 SHAPES = ((2.5, 2.0), (1.25, 2.75))
 """Width and height in strides of the anchors of a cell: a vehicle, and a person or two-wheeler. Half of the road users
@@ -19,13 +21,10 @@ LARGEST = float(np.log(1000 / 16))  # no side grows by more than exp of this, as
 def anchors(input_hw: tuple[int, int], shapes: tuple[tuple[float, float], ...] = SHAPES) -> np.ndarray:
     """xyxy f32 (A, 4) px of an input: finest level first, row by row, the shapes of a cell together. They stand round
     the corner of their cell; a level's size is rounded up."""
-    levels = []
-    for stride in STRIDES:
-        rows, columns = np.mgrid[: -(-input_hw[0] // stride), : -(-input_hw[1] // stride)] * stride
-        corner = np.stack((columns, rows, columns, rows), -1)[:, :, None]  # (h, w, 1, 4)
-        half = np.array([(-w, -h, w, h) for w, h in shapes]) * stride / 2
-        levels.append((corner + half).reshape(-1, 4))
-    return np.concatenate(levels).astype(np.float32)
+    places, strides = cells(input_hw, STRIDES)
+    corner = np.tile(places * strides, 2)[:, None]  # (cells, 1, 4)
+    half = np.array([(-w, -h, w, h) for w, h in shapes]) * strides[:, :, None] / 2
+    return (corner + half).reshape(-1, 4).astype(np.float32)
 
 
 def corrected(xyxy: np.ndarray, deltas: np.ndarray) -> np.ndarray:

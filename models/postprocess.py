@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
 
 from models.anchors import DEFAULT_BOXES, anchors, corrected
+from models.grids import cells
 from stream.messages import Detections
 
 MAX_CANDIDATES = 300  # boxes that reach the suppression, best first
@@ -39,8 +39,8 @@ def _yolox_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray
 
 def _yolox_boxes(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
     """Centre = (cell + offset) · stride, size = exp · stride."""
-    cells, strides = (part[rows] for part in _cells(input_hw, (8, 16, 32)))
-    centre = (raw[:, :2] + cells) * strides
+    places, strides = (part[rows] for part in cells(input_hw, (8, 16, 32)))
+    centre = (raw[:, :2] + places) * strides
     half = np.exp(np.minimum(raw[:, 2:4], 10)) * strides / 2
     return np.concatenate((centre - half, centre + half), 1)
 
@@ -54,11 +54,11 @@ def _nanodet_scores(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarr
 
 def _nanodet_boxes(raw: np.ndarray, rows: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
     """The mean of each side's distribution, in strides from the corner of the cell."""
-    cells, strides = (part[rows] for part in _cells(input_hw, (8, 16, 32, 64)))
+    places, strides = (part[rows] for part in cells(input_hw, (8, 16, 32, 64)))
     logits = raw[:, -4 * len(BINS) :].reshape(-1, 4, len(BINS))
     parts = np.exp(logits - logits.max(2, keepdims=True))
     reach = parts @ BINS / parts.sum(2)
-    return np.concatenate((cells - reach[:, :2], cells + reach[:, 2:]), 1) * strides
+    return np.concatenate((places - reach[:, :2], places + reach[:, 2:]), 1) * strides
 
 
 def _scores_and_box(raw: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
@@ -131,14 +131,3 @@ def suppress(xyxy: np.ndarray, label: np.ndarray, nms_iou: float) -> np.ndarray:
     order = np.arange(len(xyxy), 0, -1, dtype=np.float32)  # stands for the score
     kept = cv2.dnn.NMSBoxesBatched(xywh.tolist(), order.tolist(), label.astype(int).tolist(), 0.0, nms_iou)
     return np.sort(np.asarray(kept, np.int64))
-
-
-@cache
-def _cells(input_hw: tuple[int, int], strides: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row f32 (A, 2) and stride f32 (A, 1) of every cell, in output order. A grid's size is rounded up."""
-    cells, sizes = [], []
-    for stride in strides:
-        rows, columns = np.mgrid[: -(-input_hw[0] // stride), : -(-input_hw[1] // stride)]
-        cells.append(np.stack((columns, rows), -1).reshape(-1, 2))
-        sizes.append(np.full((len(cells[-1]), 1), stride))
-    return np.concatenate(cells).astype(np.float32), np.concatenate(sizes).astype(np.float32)

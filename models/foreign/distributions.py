@@ -12,7 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from models.foreign.layout import Hw, Layout, Outputs, Raw, Shapes, best, cells, only, only_shape
+from models.foreign.layout import Hw, Layout, Outputs, Raw, Shapes, best, only, only_shape
+from models.grids import cells
 
 STRIDES = (8, 16, 32, 64)
 BINS = 8

@@ -67,16 +67,6 @@ def only_shape(shapes: Shapes) -> tuple[int, ...]:
     return shape[1:] if len(shape) == 3 and shape[0] in (1, -1) else ()
 
 
-def cells(seen_hw: Hw, strides: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row f32 (A, 2), and stride f32 (A, 1), of the cells of grids that follow each other, finest first."""
-    places, sizes = [], []
-    for stride in strides:
-        rows, columns = np.mgrid[: -(-seen_hw[0] // stride), : -(-seen_hw[1] // stride)]
-        places.append(np.stack((columns, rows), -1).reshape(-1, 2))
-        sizes.append(np.full((len(places[-1]), 1), stride))
-    return np.concatenate(places).astype(np.float32), np.concatenate(sizes).astype(np.float32)
-
-
 def best(probabilities: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of (N, classes): the rows with a score of at least `least`, that score, and its class."""
     kind = probabilities.argmax(1)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.foreign.layout import Hw, Layout, Outputs, Raw, Shapes, best, cells, from_centres, only, only_shape
+from models.foreign.layout import Hw, Layout, Outputs, Raw, Shapes, best, from_centres, only, only_shape
+from models.grids import cells
 
 STRIDES = (8, 16, 32)
 

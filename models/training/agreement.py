@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.training.evaluate import IGNORE_NAME
+from models.training.labels import by_picture
 from stream.geometry import area, intersection, iou
 from stream.messages import LABELS, Detections
 
@@ -30,9 +31,7 @@ def agreement(
     label of at least `least_score` is right if it is the best on a true box of its class with this IoU; one that lies
     mostly in an ignored region is not judged."""
     numbers = {c["name"]: c["id"] for c in dataset["categories"]}
-    truth: dict[int, list[dict[str, Any]]] = {}
-    for box in dataset["annotations"]:
-        truth.setdefault(box["image_id"], []).append(box)
+    truth = by_picture(dataset["annotations"])
     rows = []
     for index, label in enumerate(LABELS):
         right = judged = boxes = 0

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from models.stills import Detect, detect_picture
+from models.training.labels import by_picture
 from models.training.pictures import read_picture
 from stream.errors import ConfigError
 from stream.messages import LABELS, Detections
@@ -61,13 +62,11 @@ def evaluate(annotations: Path, split: str, detect: Detect, long_side: int, view
 def score(dataset: dict[str, Any], images: list[dict[str, Any]], found: dict[int, Detections]) -> list[Scores]:
     """Scores by class from COCO annotations and the detections of each picture, by picture id."""
     numbers = {c["name"]: c["id"] for c in dataset["categories"]}
-    by_picture: dict[int, list[dict[str, Any]]] = {}
-    for box in dataset["annotations"]:
-        by_picture.setdefault(box["image_id"], []).append(box)
+    truth = by_picture(dataset["annotations"])
     scores = []
     for index, label in enumerate(LABELS):
         known = [p for p in images if label in numbers and numbers[label] in p.get("annotated", [numbers[label]])]
-        boxes = [box for p in known for box in _truth_of(by_picture.get(p["id"], []), numbers, label)]
+        boxes = [box for p in known for box in _truth_of(truth.get(p["id"], []), numbers, label)]
         scores.append(_score_class(label, index, known, boxes, found))
     return scores
 

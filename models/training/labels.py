@@ -7,7 +7,7 @@ neither right nor wrong becomes an IGNORE box: the loss leaves the cells inside 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,14 @@ def _weighed(data: list[Labelled], share: float) -> list[Labelled]:
     return [replace(item, draw=item.draw * factor) for item in data]
 
 
+def by_picture(boxes: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """COCO annotations by the id of their picture, in order."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for box in boxes:
+        found.setdefault(box["image_id"], []).append(box)
+    return found
+
+
 def _read_coco(folder: Path, split: str) -> list[Labelled]:
     try:
         stored = json.loads((folder / "annotations.json").read_text())
@@ -100,9 +108,7 @@ def _read_coco(folder: Path, split: str) -> list[Labelled]:
         names = {c["id"]: c["name"] for c in stored["categories"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(str(folder / "annotations.json"), f"not COCO annotations ({error!r})") from error
-    human: dict[int, list[dict[str, Any]]] = {}
-    for box in stored["annotations"]:
-        human.setdefault(box["image_id"], []).append(box)
+    human = by_picture(stored["annotations"])
     machine = _read_machine(folder / "machine.jsonl")
     labels = {number: LABELS.index(name) if name in LABELS else IGNORE for number, name in names.items()}
     everything = [number for number, label in labels.items() if label != IGNORE]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tests.live.units import store_units
+
 SYSTEM_PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("rtsp_server.py")
-HEAD = struct.Struct("<qqI")  # as in rtsp_server.py
 FPS = 25
 FAST = {"preset": "ultrafast", "g": "25"}
 
@@ -50,11 +50,7 @@ def write_units(
             packets += stream.encode(frame)
         packets += stream.encode(None)
         tick_ms = 1000 * packets[0].time_base
-        parts = []
-        for packet in packets:
-            data = bytes(packet)
-            parts.append(HEAD.pack(round(packet.pts * tick_ms), round(packet.dts * tick_ms), len(data)) + data)
-    path.write_bytes(b"".join(parts))
+        store_units(path, [(round(p.pts * tick_ms), round(p.dts * tick_ms), bytes(p)) for p in packets])
     return path
 
 

@@ -14,24 +14,15 @@ from typing import Any
 import av
 from av.packet import Packet
 
-from tests.live.camera import FPS, HEAD
+from tests.live.camera import FPS
+from tests.live.units import Unit, read_units
 
 MS = Fraction(1, 1000)
 BEGIN_MS = 2_000_000  # so that there is something to jump back to
 JUMP_AFTER = 50  # pictures, with a key picture
 
 
-def read_units(path: Path) -> list[tuple[int, int, bytes]]:
-    data, at, units = path.read_bytes(), 0, []
-    while at < len(data):
-        pts_ms, dts_ms, size = HEAD.unpack_from(data, at)
-        at += HEAD.size
-        units.append((pts_ms, dts_ms, data[at : at + size]))
-        at += size
-    return units
-
-
-def send(sink: Any, units: list[tuple[int, int, bytes]], jump_s: float) -> None:
+def send(sink: Any, units: list[Unit], jump_s: float) -> None:
     """In real time; after JUMP_AFTER pictures a new stream begins, as if the encoder had started again."""
     started_s = time.monotonic()
     for first, last, shift_ms in ((0, JUMP_AFTER, 0), (JUMP_AFTER, 100000, round(jump_s * 1000))):

@@ -10,13 +10,12 @@ UNITS is a file of tests.live.camera.write_units. It prints its port, then obeys
     lose SECONDS     the next pictures, so many seconds, are not sent
     switch UNITS     goes on with other pictures
 
-It needs the system's Python, which has GStreamer's bindings, and nothing of this project.
+It needs the system's Python, which has GStreamer's bindings, and of this project only units.py beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import struct
 import sys
 import threading
 import time
@@ -28,18 +27,7 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
-
-HEAD = struct.Struct("<qqI")  # pts, dts in ms, bytes
-
-
-def load(path: str) -> list[tuple[int, int, bytes]]:
-    data, at, units = Path(path).read_bytes(), 0, []
-    while at < len(data):
-        pts_ms, dts_ms, size = HEAD.unpack_from(data, at)
-        at += HEAD.size
-        units.append((pts_ms, dts_ms, data[at : at + size]))
-        at += size
-    return units
+from units import read_units  # noqa: E402
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):
@@ -47,7 +35,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__()
-        self.units = load(options.units)
+        self.units = read_units(Path(options.units))
         self.lose = 0  # pictures
         self.frame_ms = 1000 // options.fps
         kind = options.codec.replace("h", "")
@@ -87,7 +75,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
             if word == "lose":
                 self.lose = round(1000 * float(value) / self.frame_ms)
             elif word == "switch":
-                self.units = load(value)
+                self.units = read_units(Path(value))
 
 
 def lock(server: GstRtspServer.RTSPServer, camera: Camera, login: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from openvino import opset13 as ops
 
 from models.contract import DetectorSpec
-from models.foreign.layout import cells
 from models.foreign.layouts import LAYOUTS, layout_of
+from models.grids import cells
 from models.registry import open_detector
 from stream.errors import ModelError
 from stream.geometry import Letterbox, fit_input
