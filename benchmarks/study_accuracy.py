@@ -86,14 +86,14 @@ def counting(row: Row, clips: dict[str, Clip], store: Path) -> dict[str, Any]:
 
 
 class Clip:
-    """A video with its lines and its true crossings."""
+    """A video with its lines and its true crossings. name: unlike those of all others; files may be named alike."""
 
-    def __init__(self, path: Path, lines: list[str], truth: list[TrueCrossing]) -> None:
-        self.path, self._lines, self._truth = path, lines, truth
+    def __init__(self, name: str, path: Path, lines: list[str], truth: list[TrueCrossing]) -> None:
+        self.name, self.path, self._lines, self._truth = name, path, lines, truth
 
     def count(self, row: Row, store: Path) -> Score:
         config, camera = self._plan(row)
-        kept = store / row.stamp / row.seen.replace(" ", "_").replace(",", "") / f"{self.path.stem}.npz"
+        kept = store / row.stamp / row.seen.replace(" ", "_").replace(",", "") / f"{self.name}.npz"
         looks = _read(kept) if kept.exists() else _looked(row, config, camera)
         if not kept.exists():
             _write(kept, looks)
@@ -110,7 +110,7 @@ def true_clips(folder: Path, only: Sequence[str]) -> dict[str, Clip]:
     """Those of ../shared/clips."""
     truth = read_truth(folder / "truth" / "crossings.csv")
     return {
-        name: Clip(find_clip(folder, name), lines, [row for row in truth if row.clip == name])
+        name: Clip(name, find_clip(folder, name), lines, [row for row in truth if row.clip == name])
         for name, lines in sorted(read_lines(folder).items())
         if not only or name in only
     }
@@ -129,7 +129,7 @@ def _synthetic(store: Path, recipes: dict[str, SynthSettings]) -> Iterator[tuple
             make(recipe, folder)
         with (folder / "truth_lines.csv").open(newline="", encoding="utf-8") as file:
             lines = [f"{r['line']}:{r['x1']},{r['y1']},{r['x2']},{r['y2']}" for r in csv.DictReader(file)]
-        yield name, Clip(folder / "clip.mp4", lines, read_truth(folder / "truth_crossings.csv"))
+        yield name, Clip(name, folder / "clip.mp4", lines, read_truth(folder / "truth_crossings.csv"))
 
 
 def _looked(row: Row, config: Config, camera: CameraPlan) -> Looks:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from stream.config import Config
+from stream.messages import Detections
+from stream.tuning.looks import Looks, Network
+from tests.blobs import blob_clip
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 pytest.importorskip("matplotlib")
 
@@ -87,3 +92,25 @@ def test_every_family_is_in_the_study_when_rows_are_listed(tmp_path: Path) -> No
     quick = all_rows(tmp_path, [], quick=True)
     assert len({row.name for row in quick}) == len(quick) < len(found)
     assert "study_rows" in sys.modules
+
+
+def test_clips_are_kept_apart_when_their_files_are_named_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen on the first synthetic road was taken for what is seen on all."""
+    import study_accuracy
+
+    seen: list[str] = []
+
+    def look(row: object, config: Config, camera: object) -> Looks:
+        seen.append(config.cameras[0].source)
+        return Looks(Network("", "", 0, "whole", 0.0, 0.0, 0.0, 0.0), [0.0], [Detections.empty()], [True])
+
+    monkeypatch.setattr(study_accuracy, "_looked", look)
+    clips = []
+    for name in ("day", "night"):
+        (tmp_path / name).mkdir()
+        path = blob_clip(tmp_path / name / "clip.mp4", 5)
+        clips.append(study_accuracy.Clip(name, path, ["A:0,0.5,1,0.5"], []))
+    for _ in range(2):
+        for clip in clips:
+            clip.count(rows(tmp_path)[0], tmp_path / "kept")  # type: ignore[arg-type]
+    assert seen == [str(clip.path) for clip in clips]
