@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 import msgspec
 
-from stream.errors import OutputError, TruthError
+from stream.errors import TruthError
 from stream.messages import LABELS
 from stream.rows import read_rows
 
@@ -42,18 +40,6 @@ class Correction(msgspec.Struct, frozen=True):
 def read_corrections(path: Path) -> list[Correction]:
     """Raises TruthError that names the row and the column."""
     return read_rows(path, COLUMNS, _row)
-
-
-def write_corrections(path: Path, corrections: Iterable[Correction]) -> Path:
-    """Raises OutputError."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(["" if v is None else v for v in msgspec.structs.astuple(c)] for c in corrections)
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "choose another file") from error
-    return path
 
 
 def _row(where: str, row: dict[str, str | None]) -> Correction:

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from stream.config import HealthConfig
-from stream.errors import ConfigError, words_of
+from stream.errors import ConfigError, OutputError, words_of
 from stream.health import Health, Watchdog, Watched
 from stream.metrics import MEANING, key, read_key
 from stream.outcome import Watch
@@ -91,12 +91,15 @@ def serving(config: HealthConfig, plan: Plan) -> Iterator[HealthServer | None]:
 
 @contextmanager
 def announced(server: HealthServer | None, folder: Path) -> Iterator[None]:
-    """Its address stands in the run's folder while it is served."""
+    """Its address stands in the run's folder while it is served. Raises OutputError."""
     path = folder / ADDRESS
     if server is None:
         yield
         return
-    path.write_text(server.url + "\n", encoding="utf-8")
+    try:
+        path.write_text(server.url + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError.refused(path, "written", error, "free some disk, or choose --out") from error
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stream.errors import SourceError, words_of
-from stream.sources import masked
+from stream.sources import is_url, masked
 from stream.video.hardware import SOFTWARE, Hardware
 
 PROBE_PACKETS = 1000  # packets looked through for a first picture: a clip cut between key pictures needs some
@@ -50,19 +50,20 @@ def probe(source: str) -> VideoInfo:
 
 def open_source(source: str, hardware: Hardware = SOFTWARE) -> InputContainer:
     """The opened container; the caller closes it. Raises SourceError."""
-    is_url = "://" in source
-    if not is_url:
+    asks = is_url(source)
+    if not asks:
+        source = source.removeprefix("file://")
         _check_file(source)
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     try:
         # Without "file:" FFmpeg takes what stands before a colon in a file's name for a protocol.
         return hardware.open(
-            source if is_url else f"file:{source}",
+            source if asks else f"file:{source}",
             options=options,
-            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S) if is_url else None,
+            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S) if asks else None,
         )
     except (av.FFmpegError, OSError) as error:
-        if is_url:
+        if asks:
             fix = "check that the camera or server answers: address, port, user and password"
             raise SourceError(masked(source), f"expected a stream, got: {reason_of(error)}", fix) from error
         fix = "give a file that a player can open; one cut off before its index was written must be repaired first"

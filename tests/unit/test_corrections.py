@@ -1,4 +1,4 @@
-"""Corrections come back as they were written; a wrong file is named with its row and column."""
+"""Corrections come back as the audit page wrote them; a wrong file is named with its row and column."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.corrections import COLUMNS, Correction, read_corrections, write_corrections
+from stream.corrections import COLUMNS, Correction, read_corrections
 from stream.errors import TruthError
 
 HEAD = ",".join(COLUMNS)
@@ -19,8 +19,19 @@ ROWS = [
 ]
 
 
-def test_corrections_are_the_same_when_written_and_read(tmp_path: Path) -> None:
-    assert read_corrections(write_corrections(tmp_path / "corrections.csv", ROWS)) == ROWS
+WRITTEN = f"""{HEAD}
+north,"A, inner",checked,0,900,,,
+north,"A, inner",missed,12.5,,in,bus,
+north,"A, inner",extra,13,,out,car,7
+north,"A, inner",class,14.25,,out,truck,8
+north,"A, inner",direction,15,,in,car,9
+"""
+
+
+def test_corrections_are_read_as_the_audit_page_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "corrections.csv"
+    path.write_text(WRITTEN)
+    assert read_corrections(path) == ROWS
 
 
 @pytest.mark.parametrize(

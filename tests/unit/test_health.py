@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from stream.commands.app import app
-from stream.errors import ConfigError
+from stream.errors import ConfigError, OutputError
 from stream.health import Health, Watchdog, Watched
-from stream.health_server import ADDRESS, HealthServer
+from stream.health_server import ADDRESS, HealthServer, announced
 from stream.metrics import MEANING, Metrics, read_key
 
 PATIENCE_S, OPEN_S = 5.0, 15.0
@@ -187,6 +187,12 @@ def test_error_says_which_port_when_it_is_taken() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be bound"):
             HealthServer(watchdog_of(), "127.0.0.1", port)
+
+
+def test_error_names_the_file_when_the_address_cannot_be_written(server: HealthServer, tmp_path: Path) -> None:
+    """It was a traceback."""
+    with pytest.raises(OutputError, match=r"health\.url: cannot be written"), announced(server, tmp_path / "absent"):
+        pass
 
 
 @pytest.mark.parametrize("by", ["address", "folder"])
