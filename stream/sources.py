@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 DEVICE = re.compile(r"/dev/video\d+")
 SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:pass|pwd|token|secret|key|auth)[^=&\s]*=)[^&\s'\"]*")
 PORTS = {"rtsp": 554, "rtsps": 322, "rtmp": 1935}  # of protocols over one TCP connection
+FILE = "file://"
 HOSTED = (*PORTS, "rtmps", "http", "https")  # there must be somebody who is asked
 PROTOCOLS = (*HOSTED, "rtmpe", "rtmpt", "rtmpte", "rtmpts", "rtp", "srtp", "udp", "tcp", "sctp", "srt", "ftp", "sftp")
 NO_ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)})(:/?(?!/)|//)", re.IGNORECASE)
@@ -18,11 +19,12 @@ ALIKE = 0.7  # from which on one protocol is taken for another mistyped
 
 
 def is_url(source: str) -> bool:
-    return "://" in source and not source.startswith("file://")
+    return "://" in source and not source.startswith(FILE)
 
 
 def checked(source: str) -> str:
-    """A source as it is meant: a path as it is; an address with its protocol in small letters, as FFmpeg wants it.
+    """A source as it is meant: a path as it is, without file:// before it; an address with its protocol in small
+    letters, as FFmpeg wants it.
 
     Raises ValueError that says what is wrong with an address, without user and password. A file whose name looks like
     an address with a mistake is given as ./NAME.
@@ -31,6 +33,8 @@ def checked(source: str) -> str:
     if mistake := NO_ADDRESS.match(text):
         meant, signs = mistake[1].lower(), text[: mistake.end()]
         raise ValueError(f"expected an address that begins with {meant}://, got {signs!r} before the host")
+    if text.lower().startswith(FILE):
+        return text[len(FILE) :]
     if not is_url(text):
         return source
     scheme, _, rest = text.partition("://")

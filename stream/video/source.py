@@ -52,7 +52,6 @@ def open_source(source: str, hardware: Hardware = SOFTWARE) -> InputContainer:
     """The opened container; the caller closes it. Raises SourceError."""
     asks = is_url(source)
     if not asks:
-        source = source.removeprefix("file://")
         _check_file(source)
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     try:

@@ -209,7 +209,8 @@ def test_a_file_is_refused_when_it_cannot_be_read(tmp_path: Path) -> None:
         ("clips/road.mp4", "FOLDER/clips/road.mp4"),
         ("/data/road.mp4", "/data/road.mp4"),
         ("rtsp://cam/stream", "rtsp://cam/stream"),
-        ("file:///data/road.mp4", "file:///data/road.mp4"),
+        ("file:///data/road.mp4", "/data/road.mp4"),
+        ("file://clips/road.mp4", "FOLDER/clips/road.mp4"),
     ],
 )
 def test_sources_are_beside_the_file_when_relative(source: str, expected: str, tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def test_hls_waits_for_its_turn_when_it_is_an_address(source: str, bursts: bool)
         ("rtsp.mp4", "rtsp.mp4"),
         ("http/road.mp4", "http/road.mp4"),
         ("12:30 north.mp4", "12:30 north.mp4"),
-        ("file:///data/road.mp4", "file:///data/road.mp4"),
+        ("file:///data/road.mp4", "/data/road.mp4"),  # with `follow`, it was not found
+        ("FILE://clips/road.mp4", "clips/road.mp4"),
         (" road.mp4", " road.mp4"),
     ],
 )

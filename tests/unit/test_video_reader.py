@@ -95,14 +95,6 @@ def test_opening_fails_when_the_file_may_not_be_read(tmp_path: Path, monkeypatch
         probe(str(path))
 
 
-def test_a_file_is_a_file_when_it_is_given_as_an_address(tmp_path: Path) -> None:
-    """A missing one was told as a camera that does not answer."""
-    path = make_clip(tmp_path / "a.mp4", PICTURES)
-    assert probe(f"file://{path}") == probe(str(path))
-    with pytest.raises(SourceError, match=r"absent\.mp4: there is no such file"):
-        probe(f"file://{tmp_path}/absent.mp4")
-
-
 def test_opening_fails_when_no_one_answers_at_an_address() -> None:
     with pytest.raises(SourceError, match="expected a stream"):
         probe("tcp://127.0.0.1:9")
