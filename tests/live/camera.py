@@ -23,7 +23,7 @@ def missing() -> str:
     """Why there can be no camera here; empty where there can."""
     wanted = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     try:
-        found = subprocess.run([SYSTEM_PYTHON, "-c", wanted], capture_output=True, timeout=30)
+        found = subprocess.run([SYSTEM_PYTHON, "-c", wanted], capture_output=True, timeout=250)
     except OSError:
         return f"there is no {SYSTEM_PYTHON}"
     return "" if found.returncode == 0 else "GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0)"
