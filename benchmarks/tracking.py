@@ -46,7 +46,7 @@ def ours(**changes: object) -> Update:
     def update(detections: Detections | None, pts_s: float) -> tuple[np.ndarray, np.ndarray]:
         tracks = tracker.update(detections, pts_s)
         seen_s.update(dict.fromkeys(tracks.track_id[tracks.observed].tolist(), pts_s))
-        fresh = np.array([pts_s - seen_s[i] <= SHOWN_S for i in tracks.track_id.tolist()], bool)
+        fresh = np.array([pts_s - seen_s[i] <= SHOWN_S + 1e-6 for i in tracks.track_id.tolist()], bool)
         shown = tracks.confirmed & fresh
         return tracks.track_id[shown], tracks.xyxy[shown]
 

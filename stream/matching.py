@@ -1,6 +1,6 @@
 """Tracks and the detections of a picture: who is whose.
 
-Confident detections are associated with confirmed tracks first; weak ones rescue those left over (Zhang et al.,
+Confident detections are associated with trusted tracks first; weak ones rescue those left over (Zhang et al.,
 ByteTrack, ECCV 2022); tracks on trial get what remains, and lost tracks what lies where they were last seen. Where
 tracks compete, motion follows the observations rather than the prediction (Cao et al., OC-SORT, CVPR 2023).
 """
@@ -15,13 +15,13 @@ from stream.found import PLACE as FOUND_PLACE
 from stream.found import PROOF, Found
 from stream.settings import TrackerSettings
 from stream.tracktable import (
-    CONFIRMED,
     HEIGHT,
     LABEL,
     MISSES,
     PLACE_VARIANCE,
     SEEN_BOX,
     SPEED_VARIANCE,
+    STANDING,
     VELOCITY,
     outward,
 )
@@ -76,7 +76,7 @@ def _choose(table: np.ndarray, found: Found, settings: TrackerSettings, pairs: P
         turn = _turn(tracks, found.table[FOUND_PLACE].take(rival_j, axis=1))
         worth = np.maximum(worth - settings.momentum * turn, 1e-6)
     fit = sure | (worth > least.take(rival))
-    steady = tracks[CONFIRMED] > 0
+    steady = tracks[STANDING] > 1
     won = cascade(rival_i, rival_j, worth, (steady & sure, steady & fit, fit))
     won = np.concatenate([(alone & likely).nonzero()[0], rival.take(won)])
     return i.take(won), j.take(won)

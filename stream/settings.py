@@ -21,6 +21,7 @@ _PLAIN: dict[str, object] = {
     "recover": False,
     "reupdate": False,
     "confirm_evidence": 0.0,
+    "trust_evidence": 0.0,
     "linger_s": 0.0,
 }
 # The published trackers as values of our own fields: Bewley et al. 2016, Zhang et al. 2022, Cao et al. 2023.
@@ -68,10 +69,13 @@ class TrackerSettings(BaseModel):
     )
     confirm_hits: int = Field(2, ge=1, description="Observations that a track needs to be confirmed.")
     confirm_evidence: float = Field(
-        2.0, ge=0, description="Sum of confident scores that a track needs to be confirmed."
+        1.5, ge=0, description="Sum of confident scores that a track needs to be confirmed."
     )
-    trial_gap_s: float = Field(0.25, ge=0, description="A track on trial ends when unseen for longer, seconds.")
-    coast_s: float = Field(1.0, ge=0, description="A confirmed track ends when unseen for longer, seconds.")
+    trust_evidence: float = Field(
+        2.0, ge=0, description="The same to be trusted: to go first in the association, and to hide for longer."
+    )
+    trial_gap_s: float = Field(0.25, ge=0, description="A track not yet trusted ends when unseen for longer, seconds.")
+    coast_s: float = Field(1.0, ge=0, description="A trusted track ends when unseen for longer, seconds.")
     linger_s: float = Field(
         3.0,
         ge=0,
@@ -80,7 +84,7 @@ class TrackerSettings(BaseModel):
     )
     linger_travel: float = Field(1.0, ge=0, description="How far a track may have gone unseen to linger, box heights.")
     coast_passes: int = Field(
-        2, ge=0, description="No track ends before it was missed in more detector passes than this."
+        4, ge=0, description="No track ends before it was missed in more detector passes than this."
     )
     duplicate_iou: float = Field(
         0.55, gt=0, le=1, description="No birth on a detection that overlaps a seen track so much."
@@ -118,6 +122,7 @@ class CountingSettings(BaseModel):
     margin_px: float = Field(1.5, ge=0, description="The margin is never less than this, pixels.")
     settle_s: float = Field(0.1, ge=0, description="A track must stay settled for so long before it counts, seconds.")
     end_tolerance: float = Field(0.2, ge=0, description="The line's ends reach further by this share of the box size.")
+    evidence: float = Field(2.0, ge=0, description="Sum of the scores of its sights that a track needs to be counted.")
     travel: float = Field(
         1.0,
         ge=0,

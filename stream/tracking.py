@@ -1,7 +1,7 @@
 """Detections in, tracks out: one camera, one table, no loop over tracks.
 
 A frame takes five steps: every track is predicted to the time of the frame; confident detections are associated with
-confirmed tracks; weak ones rescue those left over (Zhang et al., ByteTrack, ECCV 2022); tracks on trial and lost tracks
+trusted tracks; weak ones rescue those left over (Zhang et al., ByteTrack, ECCV 2022); young tracks and lost tracks
 get what remains; unclaimed confident detections are born as tracks on trial. Motion between competing tracks and the
 correction after a gap follow the observations rather than the prediction (Cao et al., OC-SORT, CVPR 2023).
 """
@@ -21,7 +21,6 @@ from stream.settings import TrackerSettings
 from stream.tracktable import (
     BELIEF,
     BORN_S,
-    CONFIRMED,
     EVIDENCE,
     GROWTH,
     HEIGHT,
@@ -35,6 +34,7 @@ from stream.tracktable import (
     SEEN_BOX,
     SEEN_S,
     SIDES,
+    STANDING,
     SUMS,
     VELOCITY,
     VOTES,
@@ -128,7 +128,7 @@ class Tracker:
         stale = (pts_s > due_s) & ((t[MISSES] >= s.coast_passes) | (unseen_s > 3 * s.coast_s))
         slow = np.hypot(*t[VELOCITY]) * unseen_s <= s.linger_travel * t[HEIGHT]
         known = unseen_s <= np.minimum(t[SEEN_S] - t[BORN_S], s.linger_s)  # for as long as it has been seen
-        stale &= ~(slow & known & (t[CONFIRMED] > 0))
+        stale &= ~(slow & known & (t[STANDING] > 1))
         if not np.count_nonzero(stale):
             return self._id[:0]
         ended = self._id[stale]
@@ -158,15 +158,17 @@ class Tracker:
         sums = rows[SUMS]
         sums += seen[found.SUMS]
         rows[LABEL] = rows[VOTES].argmax(axis=0)
-        if np.count_nonzero(rows[CONFIRMED]) < len(i):
+        if np.count_nonzero(rows[STANDING] > 1) < len(i):
             self._judge(rows)
         t[:, i] = rows
 
     def _judge(self, rows: np.ndarray) -> None:
-        """Confirm the tracks of these columns that have earned it, and say how long each may hide."""
-        s = self.settings
-        sure = (rows[HITS] >= s.confirm_hits) & (rows[EVIDENCE] >= s.confirm_evidence)
-        rows[CONFIRMED], rows[PATIENCE_S] = sure, np.where(sure, s.coast_s, s.trial_gap_s)
+        """Confirm or trust the tracks of these columns that have earned it, and say how long each may hide."""
+        s, evidence = self.settings, rows[EVIDENCE]
+        known = rows[HITS] >= s.confirm_hits
+        confirmed, trusted = known & (evidence >= s.confirm_evidence), known & (evidence >= s.trust_evidence)
+        np.add(confirmed, trusted, out=rows[STANDING], dtype=float)
+        rows[PATIENCE_S] = np.where(trusted, s.coast_s, s.trial_gap_s)
 
     @staticmethod
     def _correct(rows: np.ndarray, gap: np.ndarray, observed: np.ndarray, variance: np.ndarray, pts_s: float) -> None:
@@ -211,6 +213,6 @@ class Tracker:
             label=t[LABEL].astype(np.int16),
             score=t[SCORE].astype(np.float32),
             observed=seen,
-            confirmed=t[CONFIRMED] > 0,
+            confirmed=t[STANDING] > 0,
             ended=ended,
         )

@@ -16,8 +16,8 @@ LAST = slice(15, 22)  # what the last detection said: SEEN_BOX, SCORE, SEEN_S, M
 SEEN_BOX, SCORE, SEEN_S, MISSES = slice(15, 19), 19, 20, 21  # cx, cy, w, h, px; MISSES: passes since then
 SUMS = slice(22, 24 + len(LABELS))  # over all detections: VOTES, EVIDENCE, HITS
 VOTES = slice(22, 22 + len(LABELS))  # scores by class
-# PATIENCE_S: unseen for longer, it may end
-EVIDENCE, HITS, BORN_S, PATIENCE_S, CONFIRMED, LABEL = range(VOTES.stop, VOTES.stop + 6)
+# PATIENCE_S: unseen for longer, it may end. STANDING: 0 on trial, 1 confirmed, 2 trusted
+EVIDENCE, HITS, BORN_S, PATIENCE_S, STANDING, LABEL = range(VOTES.stop, VOTES.stop + 6)
 ROWS = LABEL + 1
 
 _OUTWARD = np.array([[-1, 0, 0.5, 0], [0, -1, 0, 0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]])

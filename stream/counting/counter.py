@@ -3,8 +3,8 @@
     Stretch --join--> Courses --Sides.follow--> settled behind a line  \\
                               --bridging------> broken at a line        }--> proven, no double --> Crossing
 
-Who crossed is counted when the track is proven: confirmed, and gone far enough to be no standing thing. Two crossings
-whose boxes would cover each other at the same moment are one vehicle.
+Who crossed is counted when the track is proven: seen for surely enough, and gone far enough to be no standing thing.
+Two crossings whose boxes would cover each other at the same moment are one vehicle.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Counter:
             stand, crossed = self._sides.follow(courses)
             crossed += bridge_deaths(self._sides, courses, stand, courses.ended())
             if crossed or self._on_trial or np.count_nonzero(open_):
-                proven = courses.proven(self.settings.travel, ~open_)
+                proven = courses.proven(self.settings, ~open_)
                 crossed += bridge_births(self._sides, courses, proven, open_, self._began_s)
                 crossings = self._enter(courses, proven, crossed, stretch.pts_s)
             self._sides.keep(stand, courses, on)
@@ -90,7 +90,7 @@ class Counter:
         if len(courses):
             stand, _ = self._sides.follow(courses)
             crossed = bridge_deaths(self._sides, courses, stand, np.arange(len(courses)), CUT_OFF)
-            proven = courses.proven(self.settings.travel, ~self._open)
+            proven = courses.proven(self.settings, ~self._open)
             crossings = self._enter(courses, proven, crossed, np.zeros(0))
         recent = self._recent
         self.__init__(self.scene, self.settings)  # type: ignore[misc]

@@ -16,11 +16,13 @@ import msgspec
 import numpy as np
 
 from stream.counting.stretch import Stretch
+from stream.settings import CountingSettings
 
 # Columns of a row. A coasting track stays where it was last seen, with its vote and its state of now.
-X, Y, SEEN_S, SEEN_SEQ, W, H, VX, VY, LABEL, CONFIRMED, LEAP = range(11)  # px, px/s, s; X and Y are of the anchor
+X, Y, SEEN_S, SEEN_SEQ, W, H, VX, VY, LABEL, CONFIRMED = range(10)  # px, px/s, s; X and Y are of the anchor
+EVIDENCE, LEAP = 10, 11  # so far: the sum of the scores of all sights, and the longest step from sight to sight
 POINT, VELOCITY = slice(X, Y + 1), slice(VX, VY + 1)
-COLUMNS = 11  # LEAP: the longest step from sight to sight so far
+COLUMNS = 12
 FIRST_X, FIRST_Y, FIRST_S, FIRST_SEQ, FIRST_AREA = range(5)  # of the first row of a course; the first four as in a row
 FIRSTS = 5
 
@@ -68,8 +70,13 @@ class Courses(msgspec.Struct, frozen=True):
         """Courses that do not reach the last frame: indices."""
         return (self.frame.take(self.stop - 1) < self.frames - 1).nonzero()[0]
 
-    def proven(self, travel: float, before: np.ndarray) -> np.ndarray:
-        """Whether the track, confirmed, has ever gone this share of its box size: it is no standing thing. bool (R,)
+    def evident(self, least: float, rows: slice | int = slice(None)) -> np.ndarray:
+        """Whether the track is confirmed, and its sights add up to this evidence: no trick of the light. bool (R,)"""
+        there: np.ndarray = (self.row[CONFIRMED, rows] > 0) & (self.row[EVIDENCE, rows] >= least)
+        return there
+
+    def proven(self, settings: CountingSettings, before: np.ndarray) -> np.ndarray:
+        """Whether the track, evident, has ever gone settings.travel of its box size: it is no standing thing. bool (R,)
 
         before: bool (C,), whose tracks had done so before: who turns and comes back to where it began is still proven.
         The size is between that at first and that of now: the box of who comes near may grow as fast as it goes. The
@@ -77,7 +84,7 @@ class Courses(msgspec.Struct, frozen=True):
         r, first = self.row, self.spread(self.first)
         way = np.hypot(r[X] - first[FIRST_X], r[Y] - first[FIRST_Y]) - r[LEAP]
         area2 = r[W] * r[H] * first[FIRST_AREA]
-        far = (way >= travel * np.sqrt(np.sqrt(area2))) & (r[CONFIRMED] > 0)
+        far = (way >= settings.travel * np.sqrt(np.sqrt(area2))) & self.evident(settings.evidence)
         far[self.start] |= before
         times = far.cumsum()
         return times > self.spread(times[self.start] - far[self.start])
@@ -135,6 +142,7 @@ def join(before: Remembered, stretch: Stretch, anchor: Anchor) -> Courses:
         row[:LABEL] = row[:LABEL].take(at, axis=1)
     row[LEAP] = _leaps(row, begins)
     start = begins.nonzero()[0]
+    _add_up(row[EVIDENCE], start)
     bounds = np.append(start, len(ids))
     known = order.take(start)
     known[known >= n] = -1
@@ -160,7 +168,15 @@ def _rows(before: Remembered, stretch: Stretch, anchor: Anchor) -> tuple[np.ndar
     new[VELOCITY] = stretch.velocity.T
     new[SEEN_S], new[SEEN_SEQ] = stretch.pts_s.take(stretch.frame), stretch.seq.take(stretch.frame)
     new[LABEL], new[CONFIRMED], new[LEAP] = stretch.label, stretch.confirmed, 0.0
+    np.multiply(stretch.score, stretch.observed, out=new[EVIDENCE])
     return row, np.concatenate([np.ones(n, bool), stretch.observed])
+
+
+def _add_up(score: np.ndarray, start: np.ndarray) -> None:
+    """Running sums within each course, in place: f64 (R,) of scores f32, exact, so that stretches may be cut anyhow."""
+    first = score.take(start)
+    np.cumsum(score, out=score)
+    score -= (score.take(start) - first).repeat(np.diff(start, append=len(score)))
 
 
 def _leaps(row: np.ndarray, begins: np.ndarray) -> np.ndarray:

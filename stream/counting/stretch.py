@@ -12,7 +12,7 @@ class Stretch(msgspec.Struct, frozen=True):
     """Consecutive frames of one camera: one of a live camera, thousands of a stored run.
 
     seq i64 (F,), pts_s f64 (F,). A row for every track after every frame, in the order of frames: frame i64 (R,) index
-    into seq, and of messages.Tracks track_id, xyxy, velocity, label, observed, confirmed.
+    into seq, and of messages.Tracks track_id, xyxy, velocity, label, score, observed, confirmed.
     """
 
     seq: np.ndarray
@@ -22,6 +22,7 @@ class Stretch(msgspec.Struct, frozen=True):
     xyxy: np.ndarray
     velocity: np.ndarray
     label: np.ndarray
+    score: np.ndarray
     observed: np.ndarray
     confirmed: np.ndarray
 
@@ -34,11 +35,11 @@ class Stretch(msgspec.Struct, frozen=True):
         """A stretch of one frame."""
         return Stretch(
             np.array([frame.seq]), np.array([frame.pts_s]), np.zeros(len(tracks), np.int64), tracks.track_id,
-            tracks.xyxy, tracks.velocity, tracks.label, tracks.observed, tracks.confirmed,
+            tracks.xyxy, tracks.velocity, tracks.label, tracks.score, tracks.observed, tracks.confirmed,
         )  # fmt: skip
 
     @staticmethod
     def nothing() -> Stretch:
         """A stretch without frames."""
         none, no = np.zeros(0, np.int64), np.zeros(0, bool)
-        return Stretch(none, np.zeros(0), none, none, np.zeros((0, 4)), np.zeros((0, 2)), none, no, no)
+        return Stretch(none, np.zeros(0), none, none, np.zeros((0, 4)), np.zeros((0, 2)), none, np.zeros(0), no, no)

@@ -20,7 +20,6 @@ import numpy as np
 
 from stream.counting.courses import (
     COLUMNS,
-    CONFIRMED,
     FIRSTS,
     LABEL,
     SEEN_S,
@@ -189,7 +188,7 @@ class ZoneCounter:
                     del self._stays[key]
                     return self._end(stay, courses, row, "edge")
                 stay.certain = True
-        if stay.certain and not stay.told and courses.row[CONFIRMED, row] > 0:
+        if stay.certain and not stay.told and courses.evident(self.settings.evidence, row):
             stay.told, stay.double = True, self._is_double(stay, courses, row)
             return None if stay.double else self._visit(stay, courses, row, None, None)
         return None
@@ -211,7 +210,7 @@ class ZoneCounter:
 
     def _end(self, stay: Stay, courses: Courses, row: int, how: Left) -> Visit | None:
         """A stay is over: the visit, if it was one."""
-        if stay.double or not courses.row[CONFIRMED, row] > 0:
+        if stay.double or not courses.evident(self.settings.evidence, row):
             return None
         left = stay.left or _here(courses, row)
         how = how if stay.left is None else "edge"

@@ -252,6 +252,13 @@ def test_counts_when_confirmed_only_after_the_line() -> None:
     assert directions(count({1: down(300, 180, 300, 5)}, trial_frames=8)) == ["in"]
 
 
+@pytest.mark.parametrize(("hidden", "crossings"), [((), 1), ((11, 12), 0)])
+def test_counts_when_the_sights_are_evidence_enough(hidden: tuple[int, ...], crossings: int) -> None:
+    """Two good looks are enough to show a track, not to count it; a predicted place is no sight."""
+    path: Path = [None if k in hidden else (300, 150 + 6.0 * k) for k in range(20)]  # 20 looks with a score of 1
+    assert len(count({1: path}, evidence=19)) == crossings
+
+
 def test_counts_nothing_when_never_confirmed() -> None:
     assert count({1: down(300, 100, 300, 5)}, trial_frames=100) == []
 
@@ -367,7 +374,11 @@ def test_state_is_refused_when_it_is_of_another_scene() -> None:
 def test_crossings_are_the_same_however_the_stream_is_cut_into_stretches(seed: int, cuts: list[int]) -> None:
     """A replay that takes thousands of frames at once must count what was counted live, frame by frame."""
     scene = Scene("cam", 640, 480, (ACROSS, Line("B", 100, 260, 500, 240)))
-    frames, live, replay = wander(seed), Counter(scene, CountingSettings()), Counter(scene, CountingSettings())
+    live, replay = (Counter(scene, CountingSettings(evidence=5)) for _ in range(2))
+    random = np.random.default_rng(seed)
+    frames = [
+        (frame, msgspec.structs.replace(one, score=random.random(len(one), np.float32))) for frame, one in wander(seed)
+    ]
     expected = [crossing for one in frames for crossing in live.update(*one)]
     found: list[Crossing] = []
     for start, stop in itertools.pairwise(sorted({0, len(frames), *cuts})):

@@ -146,6 +146,16 @@ def test_lost_track_takes_no_second_box_when_another_vehicle_passes() -> None:
         assert tracks.observed.sum() == 1
 
 
+@pytest.mark.parametrize(("looks", "lives"), [(2, False), (3, True)])
+def test_hides_for_long_when_trusted(looks: int, lives: bool) -> None:
+    """Two good looks are enough to be shown, not to be waited for: what seemed a car for a moment soon ends."""
+    tracker = Tracker(TrackerSettings())
+    shown = [confirmed(tracker.update(detections(car(50 + 8 * k)), k / 25)) for k in range(looks)]
+    hidden = [tracker.update(detections(), k / 25) for k in range(looks, looks + 12)]
+    assert shown[-1] == [1]
+    assert (len(hidden[-1]) == 1) is lives
+
+
 def test_no_confirmed_track_when_a_cab_is_boxed_within_its_truck() -> None:
     """A regression: the cab was born while the truck went unseen for a moment, and crossed the line beside it."""
     tracker = Tracker(TrackerSettings())
