@@ -28,7 +28,7 @@ class Lamps:
     """Turns a picture drawn by daylight into one of dusk or night."""
 
     def __init__(self, camera: RoadCamera, road: Road, light: Daylight) -> None:
-        self._camera, self._light = camera, light
+        self._camera = camera
         small = (camera.width // COARSE, camera.height // COARSE)
         x_m, y_m = camera.ground()
         pools = np.zeros(x_m.shape, np.float32)

@@ -43,7 +43,7 @@ class Face(NamedTuple):
 
 
 class Prism(NamedTuple):
-    """bands: the faces along the profile, corners left, right, right, left; sides: left, right."""
+    """bands: the faces along the profile, corners left, right, right, left; left, right: the faces at its sides."""
 
     bands: list[Face]
     left: Face

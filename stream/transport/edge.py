@@ -70,7 +70,7 @@ class Inlet:
 
 
 class Outlet:
-    """Where a worker sends its messages. pixels: what travels of them."""
+    """Where a worker sends its messages. carries_pixels: as parts of the message; else they lie in a ring."""
 
     def __init__(self, context: zmq.Context, endpoint: str, *, carries_pixels: bool) -> None:
         self.socket = context.socket(zmq.PUSH)
@@ -78,7 +78,7 @@ class Outlet:
         self.socket.set(zmq.LINGER, 2000)
         self.socket.set(zmq.IMMEDIATE, 1)
         self.socket.connect(endpoint)
-        self._endpoint, self._carries_pixels, self._codec = endpoint, carries_pixels, Codec()
+        self._carries_pixels, self._codec = carries_pixels, Codec()
 
     def send(self, message: Message, stopped: Stopped) -> bool:
         """Send, waiting while the queue is full; False if stopped first."""

@@ -58,7 +58,6 @@ class Shaper:
 
     def __init__(self, info: VideoInfo, letterbox: Letterbox | None, wants_yuv: bool) -> None:
         self.notes: list[str] = []  # one line each, as of VideoReader.notes
-        self._info = info
         self._letterbox = letterbox
         self._wants_yuv = wants_yuv
         self._turns = info.rotation_deg // 90
