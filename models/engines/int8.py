@@ -17,6 +17,7 @@ import openvino as ov
 from models.bench import throughput
 from models.contract import DetectorSpec
 from models.engines.openvino import NO_INT8, OpenVinoDetector, graph_of, int8_path
+from models.engines.telemetry import no_telemetry
 from models.registry import find_weights
 from models.stills import letterboxed
 from models.training.pictures import PICTURES, read_picture
@@ -43,7 +44,8 @@ def quantise(model: str, source: Path, long_side: int) -> Gain:
     Raises ModelError and SourceError where these cannot be read, ConfigError where NNCF is not installed.
     """
     try:
-        import nncf
+        with no_telemetry():
+            import nncf
     except ImportError as error:
         raise ConfigError("int8", "it needs the nncf package", "pip install 'roadtally[int8]'") from error
     weights = find_weights(model)

@@ -24,6 +24,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from models.engines.layers import channels_last
+from models.engines.telemetry import no_telemetry
 from models.kept import cache_folder
 from stream.errors import ModelError
 
@@ -126,7 +127,7 @@ def _convert(module: nn.Module, example: tuple[Any, ...]) -> ov.Model:
 
     fixed = len(example) == 1 and example[0].shape[-1] == 3
     shapes = [ov.PartialShape([value.shape[0] if fixed else -1, *value.shape[1:]]) for value in example]
-    with warnings.catch_warnings():
+    with no_telemetry(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about the sizes that are meant to be constant
         return ov.convert_model(module.eval(), example_input=example, input=shapes)
 
