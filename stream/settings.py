@@ -84,7 +84,7 @@ class TrackerSettings(BaseModel):
     )
     linger_travel: float = Field(1.0, ge=0, description="How far a track may have gone unseen to linger, box heights.")
     coast_passes: int = Field(
-        4, ge=0, description="No track ends before it was missed in more detector passes than this."
+        6, ge=0, description="No track ends before it was missed in more detector passes than this."
     )
     duplicate_iou: float = Field(
         0.55, gt=0, le=1, description="No birth on a detection that overlaps a seen track so much."
