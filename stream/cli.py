@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
+
 
 def main() -> None:
     """The console script: a RoadtallyError becomes one message and its exit code, never a traceback."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # before the command has begun; from then on it knows what to do
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _run() -> None:
     from stream.commands.app import app
     from stream.errors import RoadtallyError
 

@@ -94,8 +94,8 @@ class _Supervisor:
     def _hear(self, name: str, word: FromWorker) -> None:
         """Raises the error that a worker tells of as its last word."""
         crew, restarts = self._crew, self._restarts
-        if name not in crew.plans:  # started by a person, under a name that this run does not have
-            if isinstance(word, Hello):
+        if name not in crew.plans or (isinstance(word, Hello) and self._leave_by_s is not None):
+            if isinstance(word, Hello):  # under a name that this run does not have, or when it is over
                 self._control.send(name, Drain(now=True))
             return
         crew.heard(name)

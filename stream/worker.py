@@ -190,7 +190,8 @@ def _serve(control: ControlClient, context: zmq.Context, supervisor: Presence) -
     assigned = _await(control, Assign, supervisor)
     if assigned is None:
         if supervisor.is_elsewhere:
-            raise StageError(f"stage {control.name}", "the run has no such worker", "`roadtally check` names them")
+            what = "the run has no such worker, or is over"
+            raise StageError(f"stage {control.name}", what, "`roadtally check` names them")
         return StageError.exit_code
     with ExitStack() as resources:
         work = msgspec.msgpack.decode(assigned.work, type=WorkerPlan)

@@ -60,6 +60,25 @@ def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
     assert outcome.error is None, "what a stranger says does not end the run"
 
 
+def test_a_worker_that_comes_late_leaves_when_the_run_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was given its work, opened a network that nobody wanted, and was waited for twice eight seconds."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # no main thread there
+    monkeypatch.setattr("stream.supervisor.LEAVE_S", 4.0)
+    plan, interrupts, codes = plan_elsewhere(tmp_path), Interrupts(), list[int]()
+    interrupts.count = 2
+    late = threading.Thread(target=lambda: codes.append(main(plan.workers[0].name, plan.control)))
+
+    def watch(values: dict[str, float]) -> None:
+        if late.ident is None:
+            late.start()
+
+    run_workers(plan, watch, interrupts)
+    late.join(30)
+    assert codes == [6] and "or is over" in capsys.readouterr().err
+
+
 class Left:
     """Stands for the process of a run: it leaves in order as soon as it may go, and its last word is late."""
 
