@@ -79,20 +79,23 @@ def begin(folder: Path, config: Config) -> None:
 def take_up(folder: Path, environ: Mapping[str, str]) -> Config:
     """The configuration of a run that was cut off, ready to go on in this folder.
 
-    Raises OutputError where the folder holds no run, or one that has finished; SourceError where a file is not what it
+    Raises OutputError where the folder holds no run, one that has finished, or one of another version; SourceError where a file is not what it
     was; ConfigError where an address was stored without its password.
     """
     if not (folder / STORE).is_file():
         raise OutputError(str(folder), f"holds no run: there is no {STORE} in it", "give the --out of the run")
     store = Store(folder / STORE)
     try:
-        text, status = store.run()
+        text, status, version = store.run()
         marks = {camera: msgspec.json.decode(body, type=Mark) for camera, body in store.sources().items()}
     finally:
         store.close()
     if not text or status == "finished":
         what = "the run in it has finished: there is nothing left to do" if text else "no run was begun in it"
         raise OutputError(str(folder), what, "to count again, use `roadtally run` with another --out")
+    if version != __version__:  # checkpoints are of the code that wrote them
+        what = f"expected a run that was begun by roadtally {__version__}, got one of {version}"
+        raise OutputError(str(folder), what, f"go on with roadtally {version}, or count again with another --out")
     raw = msgspec.json.decode(text)
     for camera in raw["cameras"]:
         if camera["name"] in marks:

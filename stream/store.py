@@ -181,10 +181,11 @@ class Store:
             statements.append((statement, [(camera, last[table])]))
         self._execute(statements)
 
-    def run(self) -> tuple[str, str]:
-        """The configuration of the run as JSON, and how it ended. Both empty before begin_run()."""
-        row = self._db.execute("SELECT config, status FROM runs").fetchone()
-        return (row[0], row[1]) if row else ("", "")
+    def run(self) -> tuple[str, str, str]:
+        """The configuration of the run as JSON, how it ended, and by which version it was begun. All empty before
+        begin_run()."""
+        row = self._db.execute("SELECT config, status, version FROM runs").fetchone()
+        return (row[0], row[1], row[2]) if row else ("", "", "")
 
     def config(self) -> str:
         """The configuration of the run as JSON; empty before begin_run()."""

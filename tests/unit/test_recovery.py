@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -153,7 +154,15 @@ def change(folder: Path, clip: Path) -> None:
     os.utime(clip, (1, 1))
 
 
+def age(folder: Path, clip: Path) -> None:
+    database = sqlite3.connect(folder / STORE)
+    with database:
+        database.execute("UPDATE runs SET version = '0.0.9'")
+    database.close()
+
+
 WRONG = {
+    "old": (age, OutputError, "got one of 0.0.9"),
     "finished": (finish, OutputError, "has finished"),
     "foreign": (lambda folder, clip: (folder / STORE).unlink(), OutputError, "holds no run"),
     "changed": (change, SourceError, "expected the file that the run began with"),
