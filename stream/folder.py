@@ -79,8 +79,8 @@ def begin(folder: Path, config: Config) -> None:
 def take_up(folder: Path, environ: Mapping[str, str]) -> Config:
     """The configuration of a run that was cut off, ready to go on in this folder.
 
-    Raises OutputError where the folder holds no run, one that has finished, or one of another version; SourceError where a file is not what it
-    was; ConfigError where an address was stored without its password.
+    Raises OutputError where the folder holds no run, one that has finished, or one of another version; SourceError
+    where a file is not what it was; ConfigError where an address was stored without its password.
     """
     if not (folder / STORE).is_file():
         raise OutputError(str(folder), f"holds no run: there is no {STORE} in it", "give the --out of the run")
