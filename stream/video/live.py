@@ -25,6 +25,7 @@ LEAVE_S = 0.5  # for a reader to take leave of the camera
 BURST_S = 60.0  # how far ahead of its time a source that comes in bursts may be
 AT_ONCE_S, READINGS = 0.005, 10  # two clocks read within so long are read at one moment; tries to do so
 
+SILENT, BUSY = "the camera sent no pictures", "this machine was too busy to take pictures"  # why there is a gap
 RESTARTED = "restarted"  # the reason of a skip: it was under way when a worker died
 
 Item = Picture | Outage | DayTime
@@ -68,6 +69,7 @@ class LiveFeed:
         self._retry_s = 0.0
         self._outage: Outage | None = None
         self._before = self._damaged = 0  # pictures of the connections before; pictures decoded from damaged data
+        self._newest = -1  # picture of its connection
         self._stopped = self.ended = False
         self.skipped: Counter[str] = Counter()
         self.reconnects = 0
@@ -181,8 +183,9 @@ class LiveFeed:
         if self._outage is not None:
             self._end_outage(pts_s)
         elif before_s is not None and pts_s - before_s > self._gap_s:
-            utc_s = self._day.utc_s
-            self._items.append(Outage(before_s, pts_s, utc_s(before_s), utc_s(pts_s), "the camera sent no pictures"))
+            utc_s, why = self._day.utc_s, SILENT if arrived.index == self._newest + 1 else BUSY
+            self._items.append(Outage(before_s, pts_s, utc_s(before_s), utc_s(pts_s), why))
+        self._newest = arrived.index
         self._back_off.see(arrived.arrived_ns / 1e9)
         seq = self._before + arrived.index
         self._items.append(Picture(seq, arrived.frame, pts_s, arrived.arrived_ns, arrived.packets))

@@ -43,6 +43,7 @@ class Scripted:
         self.decoded = self.dropped = self.damaged = 0
         self.ended: str | None = None
         self.info = None
+        self.silent_s = 0.0  # for so long it sent nothing, and its stamps know it
 
     def take(self, wait_s: float) -> Arrived | None:
         if self.decoded == self._pictures:
@@ -51,7 +52,8 @@ class Scripted:
             return None
         self._time.sleep(FRAME_S)
         self.decoded += 1
-        return Arrived(self.decoded - 1, FRAME, FRAME_S * self.decoded, round(self._time.now_s * 1e9), None)
+        raw_s = FRAME_S * self.decoded + self.silent_s
+        return Arrived(self.decoded - 1, FRAME, raw_s, round(self._time.now_s * 1e9), None)
 
     def overdue(self, grace_s: float) -> str | None:
         return "no picture for 6.0 s" if self._ends is None else None
@@ -102,6 +104,19 @@ def test_outage_is_told_twice_when_a_connection_ends(time: Time) -> None:
     assert ended.to_utc_s == pytest.approx(1_000_100 + pictures[3].pts_s)
     assert [picture.seq for picture in pictures] == [0, 1, 2, 3, 4]
     assert feed.decoded == 5 and feed.reconnects == 2
+
+
+@pytest.mark.parametrize(("dropped", "reason"), [(0, "the camera sent no pictures"), (75, "this machine was too busy")])
+def test_gap_is_laid_to_whom_it_is_of_when_no_picture_comes_for_seconds(time: Time, dropped: int, reason: str) -> None:
+    """A machine that took no picture for seconds said that the camera had sent none."""
+    connection = Scripted(time, 200)
+    feed = feed_of([connection])
+    take(feed, 4)
+    time.sleep(3.0)
+    connection.decoded, connection.dropped = connection.decoded + dropped, dropped
+    connection.silent_s = 0.0 if dropped else 3.0
+    outage = next(item for item in take(feed, 3) if isinstance(item, Outage))
+    assert outage.reason.startswith(reason)
 
 
 def test_tries_grow_rarer_when_the_camera_stays_away(time: Time) -> None:
