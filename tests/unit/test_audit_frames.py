@@ -17,6 +17,7 @@ from stream.errors import SourceError
 from stream.messages import Crossing
 from stream.scene import Scene
 from stream.sinks.segments import Segments
+from stream.video import VideoInfo
 from tests.build import cut_off, make_clip, make_counted, make_yuv
 
 GREYS = [40, 80, 120, 160, 200]
@@ -59,7 +60,7 @@ def test_the_video_is_named_when_it_is_damaged(tmp_path: Path) -> None:
 
 
 def test_the_right_file_is_looked_into_when_the_recording_of_a_camera_is_cut(tmp_path: Path) -> None:
-    info = SimpleNamespace(fps=5.0, matrix="")
+    info = VideoInfo(120, 80, 5.0, None, None, "h264", "yuv420p")
     camera: Any = SimpleNamespace(
         folder=str(tmp_path), scene=Scene("cam", 120, 80), info=info, keep=Retention(1.0, 0.0, 0.0)
     )
