@@ -73,7 +73,7 @@ def _speed(row: Row, seconds: float) -> dict[str, Any]:
     command = [sys.executable, str(HERE / "study_speed.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE.parent)  # noqa: S603
     if done.returncode:
-        return {"left out": (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1][:200]}
+        return {"left out": _printable((done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1])[:200]}
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
@@ -86,8 +86,13 @@ def measure_part(part: str, rows: Sequence[Row], store: Store, work: Callable[[R
             try:
                 figures = work(row)
             except RoadtallyError as error:
-                figures = {"left out": str(error).splitlines()[0].replace(str(Path.home()), "~")}
+                figures = {"left out": _printable(str(error).splitlines()[0])}
             store.add(part, row.seen, row.stamp, figures)
+
+
+def _printable(text: str) -> str:
+    """Without the folders of this machine: the table is published."""
+    return text.replace(f"{HERE.parent}/", "").replace(str(Path.home()), "~")
 
 
 def _tell(part: str, row: Row, more: str = "") -> None:
