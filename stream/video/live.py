@@ -58,6 +58,7 @@ class LiveFeed:
         bursts = comes_in_bursts(source)
         self._connect = connect or (lambda: Connection(source, patience, KEEP, waits=bursts, reading=reading))
         self._source = source
+        self._fps = fps
         self._clock = LiveClock(fps, BURST_S if bursts else AHEAD_S)
         self._gap_s = max(GAP_S, 5 / fps)
         self._day = DayClock()
@@ -69,7 +70,7 @@ class LiveFeed:
         self._retry_s = 0.0
         self._outage: Outage | None = None
         self._before = self._damaged = 0  # pictures of the connections before; pictures decoded from damaged data
-        self._newest = -1  # picture of its connection
+        self._newest = -1  # the picture placed last, of those of its connection
         self._stopped = self.ended = False
         self.skipped: Counter[str] = Counter()
         self.reconnects = 0
@@ -183,7 +184,8 @@ class LiveFeed:
         if self._outage is not None:
             self._end_outage(pts_s)
         elif before_s is not None and pts_s - before_s > self._gap_s:
-            utc_s, why = self._day.utc_s, SILENT if arrived.index == self._newest + 1 else BUSY
+            utc_s, dropped_s = self._day.utc_s, (arrived.index - self._newest - 1) / self._fps
+            why = BUSY if dropped_s > (pts_s - before_s) / 2 else SILENT
             self._items.append(Outage(before_s, pts_s, utc_s(before_s), utc_s(pts_s), why))
         self._newest = arrived.index
         self._back_off.see(arrived.arrived_ns / 1e9)
