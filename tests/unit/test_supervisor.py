@@ -40,23 +40,34 @@ def plan_elsewhere(folder: Path, *cameras: str) -> Plan:
     return replace(plan, workers=workers, control=f"ipc://{folder}/control", folder=str(folder))
 
 
+class Comer(threading.Thread):
+    """A worker that a person starts; `codes` is how it ended."""
+
+    def __init__(self, name: str, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        monkeypatch.setattr(signal, "signal", lambda *_: None)  # no main thread there
+        self._worker, self._control, self.codes = name, plan.control, list[int]()
+
+    def run(self) -> None:
+        self.codes.append(main(self._worker, self._control))
+
+
 def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A mistyped --name waited for ever, kept company by the supervisor's words; an error of it ended the whole run."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # no main thread there
     monkeypatch.setattr("stream.supervisor.LEAVE_S", 0.0)
-    plan, interrupts, codes = plan_elsewhere(tmp_path), Interrupts(), list[int]()
-    stranger = threading.Thread(target=lambda: codes.append(main("detct", plan.control)))
+    plan, interrupts = plan_elsewhere(tmp_path), Interrupts()
+    stranger = Comer("detct", plan, monkeypatch)
     stranger.start()
 
     def watch(values: dict[str, float]) -> None:
-        if codes:
+        if stranger.codes:
             interrupts.count = 2
 
     outcome = run_workers(plan, watch, interrupts)
     stranger.join(30)
-    assert codes == [6] and "stage detct: the run has no such worker" in capsys.readouterr().err
+    assert stranger.codes == [6] and "stage detct: the run has no such worker" in capsys.readouterr().err
     assert outcome.error is None, "what a stranger says does not end the run"
 
 
@@ -64,11 +75,10 @@ def test_a_worker_that_comes_late_leaves_when_the_run_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It was given its work, opened a network that nobody wanted, and was waited for twice eight seconds."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # no main thread there
     monkeypatch.setattr("stream.supervisor.LEAVE_S", 4.0)
-    plan, interrupts, codes = plan_elsewhere(tmp_path), Interrupts(), list[int]()
+    plan, interrupts = plan_elsewhere(tmp_path), Interrupts()
     interrupts.count = 2
-    late = threading.Thread(target=lambda: codes.append(main(plan.workers[0].name, plan.control)))
+    late = Comer(plan.workers[0].name, plan, monkeypatch)
 
     def watch(values: dict[str, float]) -> None:
         if late.ident is None:
@@ -76,7 +86,7 @@ def test_a_worker_that_comes_late_leaves_when_the_run_is_over(
 
     run_workers(plan, watch, interrupts)
     late.join(30)
-    assert codes == [6] and "or is over" in capsys.readouterr().err
+    assert late.codes == [6] and "or is over" in capsys.readouterr().err
 
 
 class Left:
