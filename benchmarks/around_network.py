@@ -23,8 +23,8 @@ from models.contract import DetectorSpec
 from models.engines.openvino import OpenVinoDetector
 from models.postprocess import PostProcess
 from models.registry import find_weights
-from stream.cameras import plan_camera
-from stream.config_file import parse
+from stream.config.file import parse
+from stream.plan.cameras import plan_camera
 from stream.video import VideoReader, probe
 from stream.video.shaper import Shaper
 

@@ -24,7 +24,7 @@ from stream.evaluation.counts import Score, read_truth, score, total
 from stream.evaluation.runs import read_recording
 from stream.evaluation.suspicion import probable_causes
 from stream.messages import Crossing
-from stream.replay import lanes_of, stored_config
+from stream.results.replay import lanes_of, stored_config
 from stream.video import probe
 
 ERRORS = ("clip", "what", "line", "direction", "class", "frame", "track", "cause")

@@ -26,7 +26,7 @@ from stream.messages import Crossing, Frame
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings, TrackerSettings
 from stream.synth import SynthSettings, TrueCrossing, TrueFrame, watch
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 
 HEAD = ("noise", "every", "true", "counted", "error %", "missed", "extra", "recall %", "precision %", "class %")
 Watched = tuple[list[TrueFrame], tuple[Line, ...], list[TrueCrossing]]

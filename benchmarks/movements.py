@@ -17,10 +17,10 @@ from collections import Counter as Tally
 
 from stream.counting import Counter
 from stream.messages import Crossing, Frame
-from stream.movements import Turn, find_turns
+from stream.records.store import RoadUser
+from stream.results.movements import Turn, find_turns
 from stream.settings import CountingSettings
 from stream.sinks.events import PATH_STEP
-from stream.store import RoadUser
 from stream.synth.junction import SIZE, Vehicle, crossroads, crossroads_scene, cut_tracks, tracks_of
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)

@@ -12,8 +12,8 @@ exact truth, seen by a simulated detector (roads.py). Compared are:
 
 - skip:    a picture that comes while the device is busy is skipped: plain frame skipping
 - newest:  the newest pictures wait, older ones are predicted: `roadtally run` without a budget
-- budget:  the same with a budget (stream/budget.py) and the points of a run without a profile; with the motion gate, as
-           a live camera has it
+- budget:  the same with a budget (stream/budget/controller.py) and the points of a run without a profile; with the
+           motion gate, as a live camera has it
 
 Two errors are told. By truth: missed and extra crossings, matched as count_clips.py does. Added: the same, but
 against what is counted when every picture is looked at, however late: what the overload does, without the errors of

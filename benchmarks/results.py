@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from stream.messages import Counted, EndOfStream, Frame, Tracks
-from stream.replay import Lane, recount
+from stream.records.trajectories import read_trajectories, schema_of
+from stream.results.replay import Lane, recount
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings
 from stream.sinks.background import Background
 from stream.sinks.strips import AuditStrips
 from stream.sinks.trajectories import Trajectories
-from stream.trajectories import read_trajectories, schema_of
 
 FPS = 25
 FLUSH_FRAMES = 60  # a file is counted at some 120 frames a second and flushed twice a second

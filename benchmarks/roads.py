@@ -12,15 +12,15 @@ from slow_device import Road
 
 from models.contract import DetectorSpec
 from models.registry import LIGHTER
-from stream.cameras import CameraPlan, letterbox_of, plan_camera
-from stream.config import Config
-from stream.config_file import parse
-from stream.gate import MotionGate
+from stream.budget.gate import MotionGate
+from stream.budget.looks import Look, OperatingPoint
+from stream.config.file import parse
+from stream.config.options import read_lines
+from stream.config.schema import Config
 from stream.geometry import Letterbox, fit_input
-from stream.looks import Look, OperatingPoint
 from stream.messages import Detections
-from stream.operating import points_of
-from stream.options import read_lines
+from stream.plan.cameras import CameraPlan, letterbox_of, plan_camera
+from stream.plan.operating import points_of
 from stream.scene import Scene
 from stream.synth import SynthSettings, watch
 from stream.truth import TrueCrossing

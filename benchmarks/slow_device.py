@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stream.budget import Budget, Controller
-from stream.config import Config
+from stream.budget.controller import Budget, Controller
+from stream.budget.looks import Look, OperatingPoint
+from stream.config.schema import Config
 from stream.counting import Counter
-from stream.looks import Look, OperatingPoint
 from stream.messages import Crossing, Detections, Duty, Frame
 from stream.scene import Scene
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 from stream.truth import TrueCrossing
 
 WAITING = 2  # pictures of a live camera, as in stream/stages/detect.py

@@ -24,13 +24,13 @@ import zmq
 from clips import CLIPS, read_lines
 from timing import line_options, machine, markdown, middle, run_roadtally
 
-from stream.config_file import parse
-from stream.launch import look, planned
+from stream.config.file import parse
 from stream.messages import Decoded, EndOfStream, Message
 from stream.metrics import Metrics
+from stream.plan.topology import WorkerPlan
+from stream.running.launch import look, planned
 from stream.stages import Stage, open_stage
 from stream.stages.decode import Decode
-from stream.topology import WorkerPlan
 from stream.transport.edge import CreditInlet, CreditOutlet, Inlet, Outlet
 from stream.transport.ring import Ring, RingSpec, SlotPool, local_slots
 from stream.video import VideoReader

@@ -19,14 +19,14 @@ from models.evaluation import LEAST_SCORE
 from models.stills import StillDetector
 from models.training.evaluate import Scores, mean, score
 from models.training.pictures import read_picture
-from stream.cameras import CameraPlan, plan_camera
+from stream.budget.looks import Look
 from stream.commands.run import configured
-from stream.config import Config
+from stream.config.options import read_drawing
+from stream.config.schema import Config
 from stream.evaluation.counts import Score, read_truth, total
 from stream.evaluation.counts import score as score_counts
-from stream.looks import Look
 from stream.messages import Detections
-from stream.options import read_drawing
+from stream.plan.cameras import CameraPlan, plan_camera
 from stream.synth import SynthSettings, make
 from stream.truth import TrueCrossing
 from stream.tuning.looks import Looks, Network, look

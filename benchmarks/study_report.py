@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from study_rows import Row
 from timing import markdown
 
-from stream.front import front
+from stream.budget.front import front
 from stream.tuning.plot import MARKERS, SHADES, draw_front, save
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from stream.messages import Detections
 from stream.settings import TrackerSettings
 from stream.synth import SynthSettings, simulate
 from stream.synth.truth import TrueFrame
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 
 FPS = 25.0
 SHOWN_S = 0.2  # a predicted box is shown for so long after the last detection

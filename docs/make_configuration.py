@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stream.config import Config
+from stream.config.schema import Config
 
 PAGE = Path(__file__).with_name("configuration.md")
-MARKER = (
-    "<!-- Below this line: written by docs/make_configuration.py from stream/config.py and stream/settings.py. -->\n"
-)
+MARKER = "<!-- Below this line: written by docs/make_configuration.py from stream/config/ and stream/settings.py. -->\n"
 PLAIN = {"string": "text", "boolean": "`true` or `false`", "null": "nothing"}
 BOUNDS = {
     "minimum": "{} or more",

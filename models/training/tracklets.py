@@ -9,7 +9,7 @@ import numpy as np
 from models.training.fusion import View, fuse
 from stream.messages import LABELS, Detections
 from stream.settings import TrackerSettings
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 
 SHORTEST = 3  # observations: a box that lives shorter is a flicker and keeps half its score
 LONGEST_GAP_S = 1.0

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stream.corrections import Correction
 from stream.errors import TruthError
 from stream.messages import Crossing
+from stream.results.corrections import Correction
 
 NEAR_S = 0.5  # a correction names its crossing by track and time
 OTHER = {"in": "out", "out": "in"}

@@ -13,14 +13,8 @@ import cv2
 import msgspec
 
 from stream.audit.frames import crossing_frames
-from stream.colours import CLASS_RGB
-from stream.corrections import Correction
-from stream.errors import OutputError, SourceError
-from stream.messages import LABELS, Crossing
-from stream.replay import Lane
-from stream.scene import Line, Scene
-from stream.sinks.strips import STRIPS
-from stream.strips import (
+from stream.drawing.colours import CLASS_RGB
+from stream.drawing.strips import (
     COLUMNS_A_S,
     GAP_PX,
     GUTTER_PX,
@@ -32,6 +26,12 @@ from stream.strips import (
     place_of,
     strip_name,
 )
+from stream.errors import OutputError, SourceError
+from stream.messages import LABELS, Crossing
+from stream.results.corrections import Correction
+from stream.results.replay import Lane
+from stream.scene import Line, Scene
+from stream.sinks.strips import STRIPS
 
 PAGE = "audit.html"
 STRIP_QUALITY = 82

@@ -31,10 +31,10 @@ def audit(
     """One page with the audit strips and a picture of each crossing, to check the counts by eye."""
     from stream.audit.estimate import estimate
     from stream.audit.page import PAGE, find_strips, write_page
-    from stream.corrections import read_corrections
-    from stream.display import console
-    from stream.replay import lanes_of, stored_config
-    from stream.summary import stored_crossings
+    from stream.commands.display import console
+    from stream.results.corrections import read_corrections
+    from stream.results.replay import lanes_of, stored_config
+    from stream.results.summary import stored_crossings
 
     entered = read_corrections(corrections) if corrections else []
     lanes, crossings = lanes_of(folder, stored_config(folder)), stored_crossings(folder)
@@ -54,8 +54,8 @@ def audit(
 
 def show_estimates(estimates: list[Estimate]) -> None:
     """Corrected counts with their intervals."""
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
 
     numbers = ("counted", "of it checked", "missed", "extra", "count", "from", "to")
     table = new_table("counts as corrected, with 95 % confidence", ("camera", "line", "direction"), numbers)

@@ -77,10 +77,10 @@ def _run(options: EvalOptions, folder: Path) -> dict[str, Any]:
 def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
     from models.evaluation import PictureTruth, evaluate_detector
     from models.training.evaluate import mean
-    from stream.display import console
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
     from stream.errors import ConfigError
     from stream.evaluation.document import picture_document
-    from stream.tables import new_table
 
     if options.truth is None or options.tracks or options.movements or options.corrections:
         raise ConfigError("eval", "pictures are scored against --truth alone", "a COCO file or a YOLO folder")
@@ -102,8 +102,8 @@ def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
 
 
 def _show_counts(document: dict[str, Any]) -> None:
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
 
     table = new_table("counted against true", ("camera", "what"), LINE_HEADINGS)
     for lane in document["cameras"]:
@@ -126,9 +126,9 @@ def _show_counts(document: dict[str, Any]) -> None:
 
 
 def _show_differences(document: dict[str, Any]) -> None:
-    from stream.display import console
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
     from stream.evaluation.document import WHAT
-    from stream.tables import new_table
 
     heading = "cause" if document["causes_known"] else "probable cause"
     words = ("camera", "what", "line", "direction", "class", "counted as", heading)
@@ -147,8 +147,8 @@ def _show_differences(document: dict[str, Any]) -> None:
 
 
 def _show_tracks(document: dict[str, Any]) -> None:
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
 
     shares = ("hota", "det_a", "ass_a", "loc_a", "mota", "idf1")
     numbers = ("switches", "fragmentations", "true_tracks", "tracks")
@@ -163,8 +163,8 @@ def _show_tracks(document: dict[str, Any]) -> None:
 
 
 def _show_movements(document: dict[str, Any]) -> None:
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
 
     table = new_table("movements against true", ("camera", "movement"), LINE_HEADINGS)
     for lane in document["movements"]:

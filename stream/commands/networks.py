@@ -19,7 +19,7 @@ def list_all(context: typer.Context) -> None:
 
     from models.listing import list_models
     from models.registry import DEFAULT
-    from stream.display import console
+    from stream.commands.display import console
 
     infos = list_models()
     table = Table(title="networks", title_justify="left")
@@ -53,9 +53,9 @@ def bench_all(
     from models.bench import bench
     from models.contract import DetectorSpec
     from models.registry import DEFAULT
-    from stream.display import console
-    from stream.options import read_size, read_whole_numbers
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
+    from stream.config.options import read_size, read_whole_numbers
 
     inputs = tuple(read_size("--sizes", size)[::-1] for size in sizes.split(","))
     at_once = tuple(read_whole_numbers("--batches", batches))
@@ -77,7 +77,7 @@ def quantise_one(
 ) -> None:
     """Make the int8 version of a detector from pictures of your camera, and say what it brings here."""
     from models.engines.int8 import quantise
-    from stream.display import console
+    from stream.commands.display import console
 
     with console.status("looking at the pictures"):
         gain = quantise(name, source, size)

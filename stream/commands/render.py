@@ -14,8 +14,8 @@ from stream.commands.results import Run, make_folder
 from stream.commands.signature import fields_as_options
 
 if TYPE_CHECKING:
-    from stream.config import Config
-    from stream.replay import Lane
+    from stream.config.schema import Config
+    from stream.results.replay import Lane
 
 Moment = "seconds, H:MM:SS, or, of a live camera, a date and time (2026-05-04T07:00Z)."
 
@@ -35,9 +35,9 @@ class RenderOptions:
 @fields_as_options
 def render(options: RenderOptions) -> None:
     """Draw the annotated video of a run from its tracks and the original recording, or the file that was counted."""
-    from stream.display import console
-    from stream.render import Rendering, Span, originals_of
-    from stream.replay import lanes_of, stored_config
+    from stream.commands.display import console
+    from stream.results.render import Rendering, Span, originals_of
+    from stream.results.replay import lanes_of, stored_config
 
     folder, out, source = options.folder, options.out, options.source
     config = stored_config(folder)
@@ -74,9 +74,9 @@ def _chosen(lanes: list[Lane], camera: str | None, *, single: bool) -> list[Lane
 
 def _is_plain(folder: Path, camera: str) -> bool:
     """Whether a run ended without a repair of a camera's stamps: then its times are those of the file."""
-    from stream.folder import RUN
+    from stream.records.store import Store
+    from stream.results.folder import RUN
     from stream.sinks.events import STORE
-    from stream.store import Store
 
     store = Store(folder / STORE)
     try:
@@ -87,9 +87,9 @@ def _is_plain(folder: Path, camera: str) -> bool:
 
 def _moment(option: str, text: str | None, folder: Path, camera: str, otherwise: float) -> float:
     """pts in seconds. A time of day is looked up in the run's clocks."""
+    from stream.config.options import read_moment
     from stream.errors import ConfigError
-    from stream.options import read_moment
-    from stream.summary import stored_clocks
+    from stream.results.summary import stored_clocks
 
     moment = otherwise if text is None else read_moment(option, text)
     if not isinstance(moment, datetime):
@@ -104,7 +104,7 @@ def _moment(option: str, text: str | None, folder: Path, camera: str, otherwise:
 
 def _path(config: Config, folder: Path, span: object) -> Path:
     from stream.errors import OutputError
-    from stream.render import Span
+    from stream.results.render import Span
     from stream.sinks.video import VIDEO
 
     assert isinstance(span, Span)

@@ -14,9 +14,9 @@ from stream.commands.run import DrawingOptions, Out
 from stream.commands.signature import fields_as_options
 
 if TYPE_CHECKING:
-    from stream.replay import Recount
     from stream.reports.report import Findings
     from stream.reports.times import Axis
+    from stream.results.replay import Recount
 
 Run = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run: its --out.")]
 
@@ -44,11 +44,11 @@ class ReplayOptions(RecountOptions):
 @fields_as_options
 def replay(options: ReplayOptions) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
-    from stream.display import console, show_complaints
-    from stream.options import read_settings
-    from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
-    from stream.summary import stored_users, write_tally
-    from stream.tables import show_tally
+    from stream.commands.display import console, show_complaints
+    from stream.commands.tables import show_tally
+    from stream.config.options import read_settings
+    from stream.results.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
+    from stream.results.summary import stored_users, write_tally
 
     folder = options.folder
     changes = drawing_changes(stored_config(folder), options.drawn(), options.camera)
@@ -69,7 +69,7 @@ def replay(options: ReplayOptions) -> None:
 
 
 def _show_pace(recounts: Sequence[Recount]) -> None:
-    from stream.display import console
+    from stream.commands.display import console
 
     frames, updates = sum(one.frames for one in recounts), sum(one.updates for one in recounts)
     busy_s, counting_s = sum(one.busy_s for one in recounts), sum(one.counting_s for one in recounts)
@@ -90,9 +90,9 @@ class ReportOptions(RecountOptions):
 @fields_as_options
 def report(options: ReportOptions) -> None:
     """Tables and plots of a run: counts by bin, peak hours, heavy vehicles, trajectories. --line counts again."""
-    from stream.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
     from stream.reports.report import make_report
-    from stream.summary import summarise
+    from stream.results.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
+    from stream.results.summary import summarise
 
     folder, axis = options.folder, _axis(options.bin_min, options.start)
     config = stored_config(folder)
@@ -108,8 +108,8 @@ def report(options: ReportOptions) -> None:
 
 
 def _show_findings(findings: Findings) -> None:
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
 
     numbers = ("road users", "motor vehicles", "heavy", "peak hour from", "vehicles in it", "peak-hour factor")
     table = new_table("peak hours", ("camera", "line", "direction"), numbers)

@@ -14,7 +14,7 @@ from stream.commands.signature import fields_as_options
 from stream.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stream.config import Config
+    from stream.config.schema import Config
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
 MASKS_EVERY = 5
@@ -41,7 +41,7 @@ class DrawingOptions:
 
     def drawn(self) -> dict[str, dict[str, Any]]:
         """Keys of a camera with their values, only those given. Raises ConfigError."""
-        from stream.options import read_drawing
+        from stream.config.options import read_drawing
 
         return read_drawing(self.line, self.zone, self.movement)
 
@@ -66,7 +66,7 @@ class RunOptions(DrawingOptions):
 
     def changes(self) -> dict[str, Any]:
         """Dotted keys of the configuration with their values, only those given. Raises ConfigError."""
-        from stream.config_file import read_profile
+        from stream.config.file import read_profile
 
         given = {
             "output.dir": self.out,
@@ -83,7 +83,7 @@ class RunOptions(DrawingOptions):
 @fields_as_options
 def run(options: RunOptions) -> None:
     """Count road users in a video, or run a configuration."""
-    from stream.folder import take_up
+    from stream.results.folder import take_up
 
     changes, drawn, settings = options.changes(), options.drawn(), options.settings or []
     if options.resume is not None:
@@ -96,9 +96,9 @@ def run(options: RunOptions) -> None:
 
 
 def _run(config: Config, *, resume: bool = False) -> NoReturn:
-    from stream.display import show_report, watching
-    from stream.launch import launch, look, planned
-    from stream.outcome import Interrupts
+    from stream.commands.display import show_report, watching
+    from stream.running.launch import launch, look, planned
+    from stream.running.outcome import Interrupts
 
     interrupts = Interrupts()
     with signals(interrupts), planned(config, look(config, lambda: interrupts.count > 0)) as plan:
@@ -111,10 +111,10 @@ def _run(config: Config, *, resume: bool = False) -> NoReturn:
 def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A configuration, or a video.")]) -> None:
     """Show what a configuration would run: workers, endpoints, shared memory; and every problem at once. After a run,
     also what its tracks say against the lines."""
-    from stream.display import show_complaints, show_plan
-    from stream.launch import look, planned
+    from stream.commands.display import show_complaints, show_plan
+    from stream.results.summary import stored_users
+    from stream.running.launch import look, planned
     from stream.sinks.events import STORE
-    from stream.summary import stored_users
 
     config = configured(config_file, {}, {}, [])
     with planned(config, look(config)) as plan:
@@ -128,15 +128,15 @@ def worker(
     control: Annotated[str, typer.Option(help="Control address of the supervisor: tcp://host:port.")],
 ) -> None:
     """Run one worker of another host's run: a detector on a machine with a GPU, say."""
-    from stream.worker import main as serve
+    from stream.running.worker import main as serve
 
     raise typer.Exit(serve(name, control))
 
 
 def configured(source: str, drawn: dict[str, dict[str, Any]], changes: dict[str, Any], settings: list[str]) -> Config:
     """The configuration of a file, or of a video with options; options go over the file. drawn: of read_drawing."""
-    from stream.config_file import load, parse
-    from stream.options import read_settings
+    from stream.config.file import load, parse
+    from stream.config.options import read_settings
     from stream.sources import masked
 
     changes.update(read_settings(settings))

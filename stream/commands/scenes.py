@@ -35,7 +35,7 @@ class SynthOptions:
 @fields_as_options
 def synth(options: SynthOptions) -> None:
     """Make a synthetic traffic clip with its true boxes and true crossings."""
-    from stream.options import read_size
+    from stream.config.options import read_size
     from stream.synth import make
 
     if options.pictures:
@@ -62,7 +62,7 @@ def synth(options: SynthOptions) -> None:
 
 def _pictures(out: Path, count: int, seed: int) -> None:
     from models.training.synthetic import make_synthetic
-    from stream.display import console
+    from stream.commands.display import console
 
     with console.status("drawing") as status:
         for done in make_synthetic(out, count, seed):
@@ -78,11 +78,11 @@ def demo(
     weights: Weights = None,
 ) -> None:
     """Make a synthetic clip, count it with the whole pipeline, and compare with the truth."""
-    from stream.config_file import parse
-    from stream.display import show_report, show_truth, watching
+    from stream.commands.display import show_report, show_truth, watching
+    from stream.config.file import parse
     from stream.evaluation.counts import read_truth, score
-    from stream.launch import launch, look, planned
-    from stream.outcome import Interrupts
+    from stream.running.launch import launch, look, planned
+    from stream.running.outcome import Interrupts
     from stream.synth import make
 
     clip = make(_settings(seed=seed, light=light, duration_s=duration_s), out / "scene")
@@ -104,8 +104,8 @@ def demo(
 def _settings(**values: Any) -> Any:
     from pydantic import ValidationError
 
+    from stream.config.problems import describe
     from stream.errors import ConfigError
-    from stream.problems import describe
     from stream.synth import SynthSettings
 
     try:

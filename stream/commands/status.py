@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from stream.health import Health
+    from stream.running.health import Health
 
 WAIT_S = 5.0  # for an answer
 
@@ -26,7 +26,7 @@ def status(
     """Show how the cameras of a run stand; the exit code is 1 where one does not deliver."""
     from rich.live import Live
 
-    from stream.display import console
+    from stream.commands.display import console
 
     health = read_health(where)
     if not watch:
@@ -44,7 +44,7 @@ def status(
 def read_health(where: str) -> Health:
     """Of a running run by address or folder; of a finished one from its run.json. Raises SourceError."""
     from stream.errors import SourceError
-    from stream.health_server import ADDRESS
+    from stream.running.health_server import ADDRESS
 
     if where.startswith("http://"):
         return _ask(where.rstrip("/").removesuffix("/healthz"))
@@ -102,7 +102,7 @@ def _ask(url: str) -> Health:
     import msgspec
 
     from stream.errors import SourceError
-    from stream.health import Health
+    from stream.running.health import Health
 
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=WAIT_S) as answer:  # noqa: S310 - http:// was seen to
@@ -121,7 +121,7 @@ def _ask(url: str) -> Health:
 def _finished(path: Path) -> Health:
     import msgspec
 
-    from stream.health import Health, figures
+    from stream.running.health import Health, figures
 
     run = msgspec.json.decode(path.read_bytes())
     busy_s = max(run["wall_s"] - run["open_s"], 1e-9)

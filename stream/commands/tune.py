@@ -17,8 +17,8 @@ from stream.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream.cameras import CameraPlan
-    from stream.config import CameraConfig, Config
+    from stream.config.schema import CameraConfig, Config
+    from stream.plan.cameras import CameraPlan
     from stream.truth import TrueCrossing
     from stream.tuning.looks import Looks
     from stream.tuning.measure import Measured
@@ -49,8 +49,8 @@ class TuneOptions:
 @fields_as_options
 def tune(options: TuneOptions) -> None:
     """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
-    from stream.display import console
-    from stream.options import read_whole_numbers
+    from stream.commands.display import console
+    from stream.config.options import read_whole_numbers
     from stream.sources import is_live, masked
     from stream.tuning.measure import measure
     from stream.tuning.plot import plot_points
@@ -71,8 +71,8 @@ def tune(options: TuneOptions) -> None:
 
 def _camera(options: TuneOptions, size: int) -> tuple[Config, CameraPlan]:
     """A live camera is recorded first; its plan is then that of the recording."""
-    from stream.cameras import plan_camera
-    from stream.options import read_drawing
+    from stream.config.options import read_drawing
+    from stream.plan.cameras import plan_camera
     from stream.sources import is_live
     from stream.video import probe
 
@@ -89,7 +89,7 @@ def _camera(options: TuneOptions, size: int) -> tuple[Config, CameraPlan]:
 
 
 def _recorded(camera: CameraConfig, path: Path, seconds: float) -> Path:
-    from stream.display import console
+    from stream.commands.display import console
     from stream.sources import masked, with_credentials
     from stream.tuning.record import record
     from stream.video import Patience, probe_live
@@ -108,9 +108,9 @@ def _all_looks(options: TuneOptions, sizes: list[int], config: Config, camera: C
     """Of every network at every size, at the whole and, where that spares much, at the part near the lines."""
     from models.contract import DetectorSpec
     from models.registry import open_detector
-    from stream.cameras import letterbox_of
-    from stream.display import console
-    from stream.looks import Look, Region
+    from stream.budget.looks import Look, Region
+    from stream.commands.display import console
+    from stream.plan.cameras import letterbox_of
     from stream.tuning.looks import look
 
     wanted = config.detector
@@ -143,8 +143,8 @@ def _truth(path: Path | None, clip: str, pictures: int) -> list[TrueCrossing] | 
 
 
 def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
-    from stream.display import console
-    from stream.tables import new_table
+    from stream.commands.display import console
+    from stream.commands.tables import new_table
     from stream.tuning.profile import chosen
 
     networks = {one.network: None for one in measured}

@@ -9,7 +9,7 @@ import numpy as np
 from stream.counting.courses import Courses
 from stream.counting.passing import Passing
 from stream.counting.sides import Crossed
-from stream.doubles import are_doubles, are_parts
+from stream.tracking.doubles import are_doubles, are_parts
 
 RECENT_S = 5.0  # crossings are compared with those of so long ago
 APART_S = 1.0  # the boxes of one road user pass a line within this; nor is a way known for longer from the speed there

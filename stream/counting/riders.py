@@ -8,8 +8,8 @@ import numpy as np
 
 from stream.counting.courses import FIRST_X, FIRST_Y, LABEL, POINT, Courses
 from stream.counting.sides import Crossed
-from stream.doubles import GROUP, PERSON, TWO_WHEELER, are_doubles
 from stream.messages import LABELS
+from stream.tracking.doubles import GROUP, PERSON, TWO_WHEELER, are_doubles
 
 SAME_WAY = 0.7  # cosine between the ways that rider and machine have come
 

@@ -35,10 +35,10 @@ from stream.counting.courses import (
 from stream.counting.passing import Moment
 from stream.counting.polygon import Polygon
 from stream.counting.stretch import Stretch
-from stream.doubles import are_doubles
 from stream.messages import LABELS, Frame, Tracks, Visit
 from stream.scene import Scene
 from stream.settings import CountingSettings
+from stream.tracking.doubles import are_doubles
 
 Left = Literal["edge", "lost", "unseen"]
 

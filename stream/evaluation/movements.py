@@ -15,7 +15,7 @@ import msgspec
 from stream.errors import TruthError
 from stream.evaluation.deviation import Row, weighted
 from stream.messages import LABELS
-from stream.movements import Turn
+from stream.results.movements import Turn
 from stream.rows import read_rows
 
 COLUMNS = ("clip", "origin", "destination", "frame", "class", "flag")

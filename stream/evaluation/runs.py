@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 
 from stream.audit.estimate import Estimate, estimate
-from stream.config import Config
-from stream.corrections import read_corrections
+from stream.config.schema import Config
 from stream.errors import ConfigError, SourceError, TruthError
 from stream.evaluation.causes import Cause, Inquiry, RunTracks
 from stream.evaluation.counts import Score, read_truth, score
@@ -19,9 +18,10 @@ from stream.evaluation.movements import MovementScore, read_turns, score_turns
 from stream.evaluation.suspicion import probable_causes
 from stream.evaluation.tracks import TrackScore, score_tracks
 from stream.messages import Counted, Crossing
-from stream.replay import Lane, lanes_of, stored_config
-from stream.summary import stored_crossings, summarise
-from stream.trajectories import read_trajectories
+from stream.records.trajectories import read_trajectories
+from stream.results.corrections import read_corrections
+from stream.results.replay import Lane, lanes_of, stored_config
+from stream.results.summary import stored_crossings, summarise
 from stream.truth import TrueCrossing
 
 SHOWN_S = 0.1  # after it was last observed a track is still claimed to be seen

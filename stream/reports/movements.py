@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from stream.messages import LABELS
-from stream.movements import Turn
 from stream.reports.bins import Bins
 from stream.reports.tables import bin_columns, bin_heads
 from stream.reports.times import HOUR_S, Axis
+from stream.results.movements import Turn
 
 
 def movements_table(all_bins: Sequence[Bins], turns: Sequence[Turn], axis: Axis) -> pa.Table:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream.colours import CLASS_RGB
+from stream.drawing.colours import CLASS_RGB
 from stream.errors import OutputError
 from stream.messages import LABELS
-from stream.movements import Turn
+from stream.records.store import RoadUser
 from stream.reports.bins import WHOLE, Bins
 from stream.reports.times import Axis
+from stream.results.movements import Turn
 from stream.scene import Line, Scene
-from stream.store import RoadUser
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

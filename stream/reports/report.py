@@ -11,18 +11,18 @@ import msgspec
 import numpy as np
 
 from stream.messages import Clock, Crossing, Gap, Visit
-from stream.movements import Turn
-from stream.replay import Lane
+from stream.records.store import RoadUser
+from stream.records.trajectories import read_times
 from stream.reports.bins import Bins, Peak, count_bins, peaks
 from stream.reports.movements import movements_table
 from stream.reports.plots import plot_counts, plot_movements, plot_occupancy, plot_trajectories
 from stream.reports.tables import bins_table, peaks_table, write_tables
 from stream.reports.times import Axis, observed_spans, utc_of, without_gaps
 from stream.reports.zones import occupancy, zones_table
+from stream.results.movements import Turn
+from stream.results.replay import Lane
+from stream.results.summary import Tally, stored_clocks, stored_gaps
 from stream.sinks.background import BACKGROUND
-from stream.store import RoadUser
-from stream.summary import Tally, stored_clocks, stored_gaps
-from stream.trajectories import read_times
 
 Event = TypeVar("Event", Crossing, Turn, Visit)
 Spans = dict[str, np.ndarray]

@@ -24,9 +24,9 @@ import cv2
 import msgspec
 import numpy as np
 
-from stream.medians import median
 from stream.sight.alignment import Fit, align, alike, corners, moved
 from stream.sight.landmarks import Landmarks
+from stream.sight.medians import median
 
 SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of these
 STEP_S = 1.0  # between samples

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from stream.cameras import CameraPlan
 from stream.messages import Counted, EndOfStream, Told
+from stream.plan.cameras import CameraPlan
 
 SINKS = {
     "events": "stream.sinks.events:Events",

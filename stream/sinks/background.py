@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stream.cameras import CameraPlan
 from stream.errors import OutputError
-from stream.medians import median
 from stream.messages import Counted, EndOfStream, Told
+from stream.plan.cameras import CameraPlan
+from stream.sight.medians import median
 from stream.video import yuv_planes
 
 BACKGROUND = "background.png"

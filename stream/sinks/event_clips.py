@@ -13,9 +13,9 @@ import av
 import msgspec
 from av.video.stream import VideoStream
 
-from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, Crossing, EndOfStream, Frame, Gap, Told
+from stream.plan.cameras import CameraPlan
 from stream.sinks.original import BUFFER, part_began_s, parts_of
 from stream.sinks.packets import PacketVideo
 from stream.sinks.shelf import STAMP, Shelf

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stream.cameras import CameraPlan
 from stream.counting.riders import known_as
-from stream.ledger import Ledger
 from stream.messages import LABELS, Checkpoint, Clock, Counted, Crossing, EndOfStream, Notice, Told, Tracks
-from stream.store import RoadUser, Store
+from stream.plan.cameras import CameraPlan
+from stream.records.ledger import Ledger
+from stream.records.store import RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
 STORE = "events.sqlite"

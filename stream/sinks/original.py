@@ -14,8 +14,8 @@ from typing import Protocol
 
 from av.packet import Packet
 
-from stream.cameras import CameraPlan
 from stream.errors import OutputError, RoadtallyError
+from stream.plan.cameras import CameraPlan
 from stream.sinks.packets import PacketVideo
 from stream.sinks.shelf import Shelf, stamp_of
 from stream.video import Picture

@@ -14,10 +14,10 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from stream.cameras import CameraPlan
+from stream.drawing.overlay import Overlay
 from stream.errors import OutputError, words_of
 from stream.messages import Counted, EndOfStream, Told
-from stream.overlay import Overlay
+from stream.plan.cameras import CameraPlan
 from stream.sinks.video import TIME_BASE, VIDEO, AnnotatedVideo
 
 PARTS = "annotated.*.*.mp4"  # but for the first

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.cameras import CameraPlan
+from stream.drawing.overlay import Overlay
 from stream.messages import Counted, EndOfStream, Gap, Told
-from stream.overlay import Overlay
+from stream.plan.cameras import CameraPlan
 from stream.sinks.shelf import Shelf, stamp_of
 from stream.sinks.video import AnnotatedVideo
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from stream.cameras import Retention
 from stream.errors import OutputError
+from stream.plan.cameras import Retention
 
 KINDS = ("annotated", "original", "event")
 RECORDINGS = "recordings.csv"  # of this run: file, pts at which its time begins

@@ -1,4 +1,4 @@
-"""Audit strips of one camera's lines: one picture a line and quarter of an hour, as stream/strips.py draws it."""
+"""Audit strips of one camera's lines: one picture a line and quarter of an hour, drawn by stream/drawing/strips.py."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import cv2
 
-from stream.cameras import CameraPlan
+from stream.drawing.strips import PERIOD_S, Slit, strip_name
 from stream.errors import OutputError
 from stream.messages import Counted, Crossing, EndOfStream, Gap, Told
+from stream.plan.cameras import CameraPlan
 from stream.scene import Line, Scene
 from stream.sight.view import moved_scene
-from stream.strips import PERIOD_S, Slit, strip_name
 
 STRIPS = "strips"
 # Rows are alike, so "up" compresses best, and it takes half the time of the default.

@@ -8,9 +8,9 @@ from typing import TextIO
 
 import numpy as np
 
-from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, EndOfStream, Told
+from stream.plan.cameras import CameraPlan
 
 TRACKS = "tracks.txt"
 

@@ -1,4 +1,4 @@
-"""Trajectories of one camera to disk, from which a run can be counted again: stream/trajectories.py."""
+"""Trajectories of one camera to disk, from which a run can be counted again: stream/records/trajectories.py."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from typing import BinaryIO
 import msgspec
 import pyarrow as pa
 
-from stream.cameras import CameraPlan
 from stream.errors import OutputError
 from stream.messages import Counted, EndOfStream, Frame, Gap, Told, Tracks
-from stream.trajectories import END, END_OF_STREAM, GAP, TRAJECTORIES, batch_of, encode_batch, header_of, schema_of
+from stream.plan.cameras import CameraPlan
+from stream.records.trajectories import (
+    END,
+    END_OF_STREAM,
+    GAP,
+    TRAJECTORIES,
+    batch_of,
+    encode_batch,
+    header_of,
+    schema_of,
+)
 
 BATCH_ROWS = 50_000  # frames and tracks that wait in memory at most, should nobody call flush()
 

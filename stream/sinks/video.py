@@ -12,9 +12,9 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
+from stream.drawing.overlay import Overlay
 from stream.errors import OutputError
 from stream.messages import Counted, Gap, Told
-from stream.overlay import Overlay
 from stream.scene import Scene
 from stream.video import VideoInfo
 

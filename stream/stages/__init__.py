@@ -8,7 +8,7 @@ from typing import Protocol
 
 from stream.messages import Message
 from stream.metrics import Metrics
-from stream.topology import WorkerPlan
+from stream.plan.topology import WorkerPlan
 
 STAGES = {
     "detect": "stream.stages.detect:Detect",

@@ -8,10 +8,11 @@ from collections import deque
 
 import msgspec
 
-from stream.cameras import CameraPlan
-from stream.gate import MotionGate
+from stream.budget.gate import MotionGate
 from stream.messages import Checkpoint, Decoded, Duty, EndOfStream, Frame, Gap, Message, Notice, Restore, Told
 from stream.metrics import Metrics
+from stream.plan.cameras import CameraPlan
+from stream.records.store import RESTART
 from stream.scene import Scene
 from stream.sight.freeze import Freeze
 from stream.sight.lookout import Sight
@@ -21,7 +22,6 @@ from stream.sight.view import ends_of
 from stream.sinks.original import open_original
 from stream.sources import with_credentials
 from stream.stages.flow import Flow
-from stream.store import RESTART
 from stream.transport.ring import Slot, SlotPool
 from stream.video import Feed, FileFeed, FollowFeed, LiveFeed, Patience, Picture, Reading, Shaper, choose_hardware
 

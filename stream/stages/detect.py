@@ -1,8 +1,8 @@
 """Detect: pictures in, detections in picture coordinates out, each camera's in order, several passes at a time.
 
-Cameras with a budget are looked at as often and as sharply as it allows (stream/budget.py). Where cameras still want
-more passes than the network can give, each gets its share (stream/batching.py). Of a live camera the newest pictures
-wait; an older one is passed on without a look, and its tracks are predicted.
+Cameras with a budget are looked at as often and as sharply as it allows (stream/budget/controller.py). Where cameras
+still want more passes than the network can give, each gets its share (stream/budget/batching.py). Of a live camera the
+newest pictures wait; an older one is passed on without a look, and its tracks are predicted.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import msgspec
 import numpy as np
 
 from models.contract import Pending
-from stream.batching import Batcher, Share
+from stream.budget.batching import Batcher, Share
+from stream.budget.looks import Look
 from stream.geometry import Letterbox
-from stream.looks import Look
 from stream.messages import Decoded, Detected, Detections, Duty, InBand, Message
 from stream.metrics import Metrics
+from stream.plan.topology import WorkerPlan
 from stream.stages.networks import Networks
 from stream.stages.points import Points
-from stream.topology import WorkerPlan
 
 AHEAD_S = 0.02  # a pass that keeps the device busy for longer is not begun before the device is free for it
 POLL_S = 0.001  # how often a pass under way is looked at while no message comes

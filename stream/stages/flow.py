@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from stream.cameras import CameraPlan
 from stream.metrics import Metrics
+from stream.plan.cameras import CameraPlan
 from stream.transport.ring import SlotPool
 from stream.video import Feed
 from stream.video.live import RESTARTED

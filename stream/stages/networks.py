@@ -9,8 +9,8 @@ import numpy as np
 
 from models.contract import Detector, DetectorSpec, Pending
 from models.registry import open_detector
-from stream.looks import Look
-from stream.topology import WorkerPlan
+from stream.budget.looks import Look
+from stream.plan.topology import WorkerPlan
 
 Kind = tuple[str, str]
 """Model and precision, as a Look names them."""

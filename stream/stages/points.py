@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
-from stream.budget import Controller, Move
+from stream.budget.controller import Controller, Move
+from stream.budget.looks import Look
 from stream.geometry import Letterbox
-from stream.looks import Look
 from stream.messages import Decoded, Frame, Notice
 from stream.metrics import Metrics
-from stream.topology import WorkerPlan
+from stream.plan.topology import WorkerPlan
 from stream.video import shrunk
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from stream.cameras import CameraPlan
-from stream.claim import Claim
 from stream.errors import OutputError
-from stream.latency import Latency
 from stream.messages import Checkpoint, Counted, EndOfStream, Frame, Message, Restore, Told
 from stream.metrics import Metrics
+from stream.plan.cameras import CameraPlan
+from stream.plan.topology import WorkerPlan
+from stream.records.claim import Claim
 from stream.sinks import Durable, Sink, open_sink
 from stream.sinks.events import Events
-from stream.topology import WorkerPlan
+from stream.stages.latency import Latency
 
 CLAIM_S = 5.0  # for a recorder that was killed to be gone
 OF_TRACKS = ("events", "tracks", "trajectories")

@@ -12,15 +12,15 @@ import msgspec
 import numpy as np
 
 from models.registry import open_segmenter
-from stream.cameras import CameraPlan
 from stream.errors import StageError
 from stream.geometry import area
 from stream.messages import MASK_SIZE, Checkpoint, Detected, Detections, Gap, Message, Restore
 from stream.metrics import Metrics
+from stream.plan.cameras import CameraPlan
+from stream.plan.topology import WorkerPlan
 from stream.scene import Scene
 from stream.sight.view import moved_scene
-from stream.silhouettes import is_near
-from stream.topology import WorkerPlan
+from stream.tracking.silhouettes import is_near
 
 LEAST_PX = 6  # of the shorter side of a box in the network input: a smaller one shows no shape
 

@@ -25,12 +25,12 @@ from stream.messages import (
     Visit,
 )
 from stream.metrics import Metrics
+from stream.plan.topology import WorkerPlan
 from stream.scene import Scene
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sight.view import moved_scene
-from stream.silhouettes import Silhouettes
-from stream.topology import WorkerPlan
-from stream.tracking import Tracker
+from stream.tracking.silhouettes import Silhouettes
+from stream.tracking.tracker import Tracker
 
 Event = TypeVar("Event", Crossing, Visit)
 

@@ -15,14 +15,14 @@ from av.video.frame import VideoFrame
 from models.bench import bench
 from models.contract import DetectorSpec, Pending
 from models.registry import open_detector
-from stream.cameras import CameraPlan, letterbox_of
-from stream.config import Config
+from stream.budget.gate import MotionGate
+from stream.budget.looks import Look, Region
+from stream.config.schema import Config
 from stream.counting import Counter
-from stream.gate import MotionGate
 from stream.geometry import Letterbox
-from stream.looks import Look, Region
 from stream.messages import Detections, Frame
-from stream.tracking import Tracker
+from stream.plan.cameras import CameraPlan, letterbox_of
+from stream.tracking.tracker import Tracker
 from stream.video import FileFeed, Shaper, shrunk
 
 BENCH_S = 0.6  # for the time of a look alone

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stream.config import Config
+from stream.budget.front import front
+from stream.config.schema import Config
 from stream.counting import Counter
 from stream.evaluation.counts import score
-from stream.front import front
 from stream.messages import LABELS, Crossing, Detections, Duty, Frame
 from stream.scene import Scene
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 from stream.truth import TrueCrossing
 from stream.tuning.looks import Looks, Network
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.render import Rendering, Span, originals_of
-from stream.replay import lanes_of, stored_config
+from stream.records.store import Store
+from stream.records.trajectories import TRAJECTORIES, read_times
+from stream.results.render import Rendering, Span, originals_of
+from stream.results.replay import lanes_of, stored_config
 from stream.sinks.shelf import recordings_of
-from stream.store import Store
-from stream.trajectories import TRAJECTORIES, read_times
 from stream.video import VideoReader
 from tests.live.camera import Camera, camera
 from tests.live.proxy import Proxy

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.store import Store
+from stream.records.store import Store
 from tests.live.camera import Camera
 from tests.live.test_run import ROOT, SECRET, crossings, interrupt, roadtally, stored, wait
 from tests.pipeline.runs import workers_of

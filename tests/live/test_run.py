@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.store import Store
+from stream.records.store import Store
 from stream.video.live import BUSY, SILENT
 from tests.blobs import LINE
 from tests.live.camera import Camera, camera

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.health_server import ADDRESS
+from stream.running.health_server import ADDRESS
 from tests.blobs import blob_picture
 from tests.live.camera import Camera, write_units
 from tests.live.proxy import Proxy

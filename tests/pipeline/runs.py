@@ -11,9 +11,9 @@ from typing import Any
 import av
 import numpy as np
 
-from stream.config_file import parse
-from stream.launch import Report, launch, look, planned
-from stream.outcome import Interrupts
+from stream.config.file import parse
+from stream.running.launch import Report, launch, look, planned
+from stream.running.outcome import Interrupts
 
 
 def configure(clips: list[Path], out: Path, detector: str = "BlobDetector", **sections: Any) -> dict[str, Any]:

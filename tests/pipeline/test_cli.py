@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from stream.store import Store
+from stream.records.store import Store
 from tests.blobs import GO, LINE, blob_clip
 from tests.build import make_sound
 from tests.pipeline.runs import leftovers, picture_times_s, rows, workers_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.recovery import MOST
+from stream.running.recovery import MOST
 from tests.blobs import FRAMES, blob_clip
 from tests.pipeline.runs import configure, picture_times_s, rows, run
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.config_file import parse
-from stream.replay import lanes_of, recount, stored_config
-from stream.store import Store
+from stream.config.file import parse
+from stream.records.store import Store
+from stream.results.replay import lanes_of, recount, stored_config
 from tests.blobs import HEIGHT, WIDTH
 from tests.build import Encoding, make_clip
 from tests.pipeline.runs import configure, run

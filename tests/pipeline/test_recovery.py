@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from stream.config_file import parse
-from stream.folder import take_up
-from stream.launch import Report, launch, look, planned
+from stream.config.file import parse
 from stream.metrics import key
-from stream.outcome import Interrupts
+from stream.records.store import RESTART, RoadUser, Store
+from stream.results.folder import take_up
+from stream.running.launch import Report, launch, look, planned
+from stream.running.outcome import Interrupts
 from stream.sinks.events import STORE
-from stream.store import RESTART, RoadUser, Store
 from tests.blobs import FRAMES, GO, blob_clip, blob_picture
 from tests.build import make_clip
 from tests.pipeline.runs import configure, has_left, leftovers, picture_times_s, run, workers_of
@@ -249,7 +249,7 @@ def test_results_are_those_of_an_undisturbed_run_when_a_worker_on_another_host_c
     go: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream.crew.AWAY_S", SLOW_S)
+    monkeypatch.setattr("stream.running.crew.AWAY_S", SLOW_S)
     raw = configure([undisturbed / "road.mp4"], tmp_path, DETECTOR, placement={"mode": "tcp"})
     config, done, seen = parse(raw, "test"), False, dict[str, float]()
     with planned(config, look(config)) as plan:
@@ -262,9 +262,9 @@ def test_results_are_those_of_an_undisturbed_run_when_a_worker_on_another_host_c
             if not done and values.get(key("roadtally_frames_total", camera="road"), 0.0) >= 60:
                 done = True
                 getattr(elsewhere, disturb)()
-                monkeypatch.setattr("stream.crew.AWAY_S", away_s)
+                monkeypatch.setattr("stream.running.crew.AWAY_S", away_s)
             if done and (1.0 in seen.values() or disturb == "kill_and_start") and not go.exists():
-                monkeypatch.setattr("stream.crew.AWAY_S", SLOW_S)
+                monkeypatch.setattr("stream.running.crew.AWAY_S", SLOW_S)
                 elsewhere.find_touch()
                 go.touch()
 

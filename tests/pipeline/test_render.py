@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.commands.app import app
+from stream.config.options import read_moment
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
-from stream.options import read_moment
 from stream.video import VideoReader
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stream.errors import ConfigError, SourceError
-from stream.replay import drawing_changes, lanes_of, recount, stored_config
-from stream.summary import stored_crossings
+from stream.results.replay import drawing_changes, lanes_of, recount, stored_config
+from stream.results.summary import stored_crossings
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
 

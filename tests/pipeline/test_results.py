@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.commands.app import app
+from stream.drawing.strips import GUTTER_PX, HEAD_PX
 from stream.errors import ConfigError, SourceError
-from stream.strips import GUTTER_PX, HEAD_PX
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
 

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from stream.commands.app import app
-from stream.config_file import parse, read_profile
+from stream.config.file import parse, read_profile
 from stream.errors import ConfigError
 from stream.tuning.looks import Network
 from stream.tuning.measure import Measured, front_of

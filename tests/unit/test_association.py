@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stream.association import likeness, near_pairs, outward, pair_areas
 from stream.geometry import iou
+from stream.tracking.association import likeness, near_pairs, outward, pair_areas
 
 
 def boxes(count: int, seed: int) -> np.ndarray:

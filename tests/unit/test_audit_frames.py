@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from stream.audit.frames import crossing_frames
-from stream.cameras import Retention
 from stream.errors import SourceError
 from stream.messages import Crossing
+from stream.plan.cameras import Retention
 from stream.scene import Scene
 from stream.sinks.segments import Segments
 from stream.video import VideoInfo

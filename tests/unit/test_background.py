@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.medians import median
+from stream.sight.medians import median
 from stream.sinks.background import Background
 from tests.build import make_counted, make_yuv
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from stream.batching import Batcher, Share
+from stream.budget.batching import Batcher, Share
 
 SMALL, LARGE = (256, 416, 3), (416, 416, 3)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stream.budget import Budget, Controller, Move
-from stream.load import Rate, Service
-from stream.looks import Look, OperatingPoint, front_of
+from stream.budget.controller import Budget, Controller, Move
+from stream.budget.load import Rate, Service
+from stream.budget.looks import Look, OperatingPoint, front_of
 
 POINTS = (
     OperatingPoint(Look(416), 1, 8.0, 0.02),

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stream.cameras import plan_camera
-from stream.config import CameraConfig, Config, DetectorConfig, HealthConfig, OutputConfig, PlacementConfig
-from stream.config_file import load, override, parse
+from stream.config.file import load, override, parse
+from stream.config.schema import CameraConfig, Config, DetectorConfig, HealthConfig, OutputConfig, PlacementConfig
 from stream.errors import ConfigError
+from stream.plan.cameras import plan_camera
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sources import is_live
 from stream.video import VideoInfo

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.corrections import COLUMNS, Correction, read_corrections
 from stream.errors import TruthError
+from stream.results.corrections import COLUMNS, Correction, read_corrections
 
 HEAD = ",".join(COLUMNS)
 ROWS = [

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stream.config_file import load, parse
+from stream.config.file import load, parse
 from stream.sources import is_live
 from stream.transport.ring import RingSpec, SlotLayout
 

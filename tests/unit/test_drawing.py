@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.drawing import BLACK, WHITE, Canvas, Colour, text_plate
+from stream.drawing.canvas import BLACK, WHITE, Canvas, Colour, text_plate
 from stream.video import yuv_planes
 from tests.build import make_yuv
 

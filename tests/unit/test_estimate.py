@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stream.audit.estimate import Estimate, estimate, poisson_bounds
-from stream.corrections import Correction
 from stream.errors import TruthError
 from stream.messages import Crossing
+from stream.results.corrections import Correction
 
 
 def crossings(count: int, over_s: float, direction: str = "in") -> list[Crossing]:

@@ -8,7 +8,7 @@ import pytest
 
 from stream.errors import TruthError
 from stream.evaluation.movements import TrueTurn, read_turns, score_turns
-from stream.movements import Turn
+from stream.results.movements import Turn
 
 HEAD = "clip,origin,destination,frame,class,flag"
 

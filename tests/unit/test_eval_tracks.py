@@ -12,10 +12,10 @@ from stream.errors import ConfigError, TruthError
 from stream.evaluation.mot import TrackBoxes, read_mot
 from stream.evaluation.runs import read_recording
 from stream.evaluation.tracks import score_tracks
-from stream.replay import Lane
+from stream.records.trajectories import schema_of
+from stream.results.replay import Lane
 from stream.scene import Scene
 from stream.sinks.trajectories import Trajectories
-from stream.trajectories import schema_of
 from tests.build import make_counted, make_tracks
 
 FRAMES = 20

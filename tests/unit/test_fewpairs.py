@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from stream.fewpairs import FEW, best_of_few
+from stream.tracking.fewpairs import FEW, best_of_few
 
 pairs = st.dictionaries(st.tuples(st.integers(0, 4), st.integers(0, 5)), st.floats(0.01, 1.0), min_size=1, max_size=FEW)
 
@@ -39,7 +39,7 @@ def test_the_better_sum_wins_when_the_best_pair_stands_in_its_way() -> None:
 def test_scipy_is_not_loaded_when_two_tracks_compete() -> None:
     """It was loaded in the middle of nearly every run, and held the recorder up for half a second."""
     code = (
-        "import sys, numpy as np; from stream.association import assign;"
+        "import sys, numpy as np; from stream.tracking.association import assign;"
         "won = assign(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0.9, 0.8, 0.7, 0.1]));"
         "assert sorted(won.tolist()) == [1, 2], won; assert not any(m.startswith('scipy') for m in sys.modules)"
     )

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.cameras import CameraPlan, plan_camera
-from stream.config_file import parse
+from stream.config.file import parse
 from stream.messages import Checkpoint, Clock, Counted, Crossing, Detected, Detections, EndOfStream, Frame, Gap
 from stream.metrics import Metrics
-from stream.replay import Lane, recount
+from stream.plan.cameras import CameraPlan, plan_camera
+from stream.plan.topology import WorkerPlan, make_plan
+from stream.records.store import Store
+from stream.records.trajectories import TRAJECTORIES, read_trajectories
+from stream.results.replay import Lane, recount
 from stream.settings import CountingSettings
 from stream.sinks.events import Events
 from stream.sinks.trajectories import Trajectories
 from stream.stages.track import Track
-from stream.store import Store
-from stream.topology import WorkerPlan, make_plan
-from stream.trajectories import TRAJECTORIES, read_trajectories
 from stream.video import VideoInfo
 
 INFO = VideoInfo(320, 192, 25.0, None, None, "h264", "yuv420p")

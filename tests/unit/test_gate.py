@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.gate import LOOK_S, MotionGate
+from stream.budget.gate import LOOK_S, MotionGate
 from stream.scene import Line, Movement, Scene
 
 WIDTH, HEIGHT, FPS = 640, 360, 25

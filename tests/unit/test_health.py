@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from stream.commands.app import app
 from stream.errors import ConfigError, OutputError
-from stream.health import Health, Watchdog, Watched
-from stream.health_server import ADDRESS, HealthServer, announced
 from stream.metrics import MEANING, Metrics, read_key
+from stream.running.health import Health, Watchdog, Watched
+from stream.running.health_server import ADDRESS, HealthServer, announced
 
 PATIENCE_S, OPEN_S = 5.0, 15.0
 SLOW_S = 60.0  # as slow as a machine may be
@@ -141,7 +141,7 @@ def served(patience_s: float) -> Iterator[HealthServer]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
     """Whose camera, supervisor and client may take their time: a test may be slow."""
-    monkeypatch.setattr("stream.health.SILENT_S", SLOW_S)
+    monkeypatch.setattr("stream.running.health.SILENT_S", SLOW_S)
     monkeypatch.setattr("stream.commands.status.WAIT_S", SLOW_S)
     with served(SLOW_S) as opened:
         yield opened

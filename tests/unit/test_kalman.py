@@ -7,7 +7,7 @@ from filterpy.kalman import KalmanFilter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import kalman
+from stream.tracking import kalman
 
 AXES = ((0, 0), (0, 1), (1, 0), (1, 1))  # centre x, centre y, width, height
 

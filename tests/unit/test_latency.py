@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.latency import Latency
+from stream.stages.latency import Latency
 
 
 @given(st.lists(st.floats(1e-3, 100), min_size=1, max_size=200), st.sampled_from([50.0, 95.0, 100.0]))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.ledger import Ledger
 from stream.messages import EndOfStream, Frame
+from stream.records.ledger import Ledger
 
 FATES = ("detect", "predict", "quiet", "window full", "stopped")
 

@@ -9,11 +9,11 @@ import pytest
 
 from stream.counting import Counter
 from stream.messages import Crossing, Frame
-from stream.movements import Turn, find_turns
-from stream.prototypes import Prototypes, lay, resample
+from stream.records.store import RoadUser
+from stream.results.movements import Turn, find_turns
+from stream.results.prototypes import Prototypes, lay, resample
 from stream.scene import Line, Movement, Scene
 from stream.settings import CountingSettings
-from stream.store import RoadUser
 from stream.synth.junction import SIZE, Vehicle, crossroads, crossroads_scene, cut_tracks, tracks_of
 
 # A T: from the west one goes on to the east, or turns to the south.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stream.config_file import parse
-from stream.looks import Look, OperatingPoint
-from stream.operating import points_of, priced
+from stream.budget.looks import Look, OperatingPoint
+from stream.config.file import parse
+from stream.plan.operating import points_of, priced
 
 
 def points(budget: bool = True, **detector: Any) -> tuple[OperatingPoint, ...]:

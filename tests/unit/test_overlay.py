@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.drawing import Colour
+from stream.drawing.canvas import Colour
+from stream.drawing.overlay import CLASS_COLOURS, LINE_COLOUR, LIT_COLOUR, Overlay
 from stream.messages import Crossing, Gap, Visit
-from stream.overlay import CLASS_COLOURS, LINE_COLOUR, LIT_COLOUR, Overlay
 from stream.scene import Line, Scene, Zone
 from stream.video import yuv_planes
 from tests.build import make_counted, make_tracks, make_yuv

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stream.errors import StageError
-from stream.presence import FIRST_S, SILENCE_S, Presence
-from stream.processes import kept_waiting_s
+from stream.running.presence import FIRST_S, SILENCE_S, Presence
+from stream.running.processes import kept_waiting_s
 
 GONE = 2**30  # no process
 
@@ -28,7 +28,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("stream.presence.time", clock)
+    monkeypatch.setattr("stream.running.presence.time", clock)
     return clock
 
 

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.claim import Claim
-from stream.config import Config
-from stream.config_file import parse
+from stream.config.file import parse
+from stream.config.schema import Config
+from stream.drawing.overlay import Overlay
 from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
-from stream.folder import begin, take_up
 from stream.messages import Checkpoint, Crossing, Restore
-from stream.overlay import Overlay
-from stream.recovery import MOST, WINDOW_S, Lanes
+from stream.plan.topology import WorkerPlan
+from stream.records.claim import Claim
+from stream.records.store import RESTART, RoadUser, Store
+from stream.results.folder import begin, take_up
+from stream.running.recovery import MOST, WINDOW_S, Lanes
 from stream.scene import Scene
 from stream.sinks.events import STORE
 from stream.sinks.recording import join, parts_of
 from stream.sinks.video import VIDEO, AnnotatedVideo
-from stream.store import RESTART, RoadUser, Store
-from stream.topology import WorkerPlan
 from stream.transport.codec import Codec
 from stream.transport.leftovers import OWNER, PREFIX, clear_leftovers, socket_folder
 from stream.video import VideoInfo

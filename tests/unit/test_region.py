@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.geometry import Letterbox, fit_input
-from stream.region import LEAST_GAIN, near_lines, region_of
+from stream.plan.region import LEAST_GAIN, near_lines, region_of
 from stream.scene import Line
 
 

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.messages import LABELS, Clock, Crossing, Gap, Visit
-from stream.movements import Turn
 from stream.reports.bins import Peak, count_bins, peaks
 from stream.reports.movements import movements_table
 from stream.reports.tables import bins_table, write_tables
 from stream.reports.times import Axis, observed_s, observed_spans, utc_of, without_gaps
 from stream.reports.zones import zones_table
+from stream.results.movements import Turn
 from stream.scene import Line, Movement, Scene, Zone
 
 SCENE = Scene("cam", 640, 360, (Line("A", 0, 180, 640, 180), Line("B", 0, 90, 640, 90)))

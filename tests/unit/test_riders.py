@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.cameras import plan_camera
-from stream.config_file import parse
+from stream.config.file import parse
 from stream.counting import Counter
 from stream.counting.riders import known_as
 from stream.messages import LABELS, Counted, Crossing, EndOfStream, Frame, Tracks
-from stream.replay import Lane, recount, tally_of
+from stream.plan.cameras import plan_camera
+from stream.records.store import Store
+from stream.records.trajectories import TRAJECTORIES, read_trajectories
+from stream.results.replay import Lane, recount, tally_of
+from stream.results.summary import Summary, summarise, write_tally
 from stream.settings import CountingSettings
 from stream.sinks.events import STORE, Events
 from stream.sinks.trajectories import Trajectories
-from stream.store import Store
-from stream.summary import Summary, summarise, write_tally
-from stream.trajectories import TRAJECTORIES, read_trajectories
 from stream.video import VideoInfo
 
 RIDER, MACHINE = 1, 2

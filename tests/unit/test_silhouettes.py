@@ -19,11 +19,11 @@ from models.training.silhouettes import (
 from models.training.silhouettes import (
     Silhouettes as Cut,
 )
-from stream.drawing import Canvas, Colour
+from stream.drawing.canvas import Canvas, Colour
 from stream.errors import ConfigError
 from stream.messages import Detections, Tracks
 from stream.scene import Line, Scene
-from stream.silhouettes import KEEP_S, Silhouettes, is_near
+from stream.tracking.silhouettes import KEEP_S, Silhouettes, is_near
 
 BOX = (10.0, 20.0, 50.0, 60.0)
 

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.cameras import CameraPlan, plan_camera
-from stream.config_file import parse
+from stream.config.file import parse
 from stream.errors import ConfigError, OutputError
 from stream.messages import Crossing, EndOfStream
+from stream.plan.cameras import CameraPlan, plan_camera
 from stream.sinks import Durable
 from stream.sinks.event_clips import EventClips
 from stream.sinks.original import BUFFER, Original, Whole, open_original

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from stream.cameras import Retention, plan_camera
-from stream.config_file import parse
+from stream.config.file import parse
 from stream.errors import SourceError
+from stream.plan.cameras import Retention, plan_camera
 from stream.sinks.segments import Segments
 from stream.sinks.shelf import GB, outdated
 from stream.video import VideoInfo, VideoReader

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.drawing.overlay import Overlay
 from stream.errors import OutputError
-from stream.overlay import Overlay
 from stream.scene import Scene
 from stream.sinks.video import AnnotatedVideo
 from stream.video import VideoInfo, VideoReader, probe

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.contract import DetectorSpec
-from stream.budget import Budget
+from stream.budget.controller import Budget
+from stream.budget.looks import Look, OperatingPoint
 from stream.geometry import Letterbox
-from stream.looks import Look, OperatingPoint
 from stream.messages import Decoded, Detected, Detections, Frame, Notice
 from stream.metrics import Metrics
 from stream.stages.detect import Detect
@@ -70,7 +70,7 @@ class Pass:
 
 
 class Run:
-    """What stream.worker does with the stage, on the clock. delays: of pictures, (when it came, how late)."""
+    """What stream.running.worker does with the stage, on the clock. delays: of pictures, (when it came, how late)."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, budget_s: float | None, look_s: float = LOOK_S) -> None:
         self.clock = Clock()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.config_file import load, parse
+from stream.config.file import load, parse
 from stream.errors import ConfigError
+from stream.plan.topology import Plan, make_plan
 from stream.sources import checked, comes_in_bursts, endpoint_of, masked, with_credentials
-from stream.topology import Plan, make_plan
 from stream.video import VideoInfo
 
 SECRET = "gehe%2Fim@1:2"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.contract import DetectorSpec, Pending
+from stream.budget.looks import Look, OperatingPoint
 from stream.geometry import Letterbox
-from stream.looks import Look, OperatingPoint
 from stream.messages import Decoded, Detected, Detections, EndOfStream, Frame, Message
 from stream.metrics import Metrics
 from stream.stages.detect import Detect

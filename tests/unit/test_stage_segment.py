@@ -14,9 +14,9 @@ from stream.errors import StageError
 from stream.geometry import Letterbox
 from stream.messages import Checkpoint, Detected, Detections, Frame, Gap, Message, Restore
 from stream.metrics import Metrics
+from stream.plan.topology import MaskPlan
 from stream.scene import Line, Scene
 from stream.stages.segment import Segment
-from stream.topology import MaskPlan
 
 SPEC = SegmenterSpec("tests.blobs:BlobSegmenter", ((64, 64),))
 LETTERBOX = Letterbox((0, 0, 128, 128), (64, 64))  # two picture pixels are one of the network

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stream.sinks.strips
-from stream.colours import CLASS_RGB
+from stream.drawing.colours import CLASS_RGB
+from stream.drawing.strips import COLUMNS_A_S, GUTTER_PX, HEAD_PX, Slit, pixels_under, place_of, strip_name
 from stream.errors import OutputError
 from stream.messages import Counted, Crossing, EndOfStream
 from stream.scene import Line, Scene
 from stream.sinks.strips import AuditStrips
-from stream.strips import COLUMNS_A_S, GUTTER_PX, HEAD_PX, Slit, pixels_under, place_of, strip_name
 from tests.build import make_counted, make_yuv
 
 LINE = Line("A", 100, 0, 100, 80)

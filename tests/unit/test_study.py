@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.config import Config
+from stream.config.schema import Config
 from stream.messages import Detections
 from stream.tuning.looks import Looks, Network
 from tests.blobs import blob_clip

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from stream.results.suggestion import lint_line, suggest_lines
 from stream.scene import Line, Scene
-from stream.suggestion import lint_line, suggest_lines
 
 SCENE = Scene("cam", 640, 480)
 

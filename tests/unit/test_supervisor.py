@@ -12,15 +12,15 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
-from stream.crew import Crew
 from stream.metrics import key
-from stream.outcome import Interrupts
-from stream.recovery import Recovery
-from stream.restarts import Restarts
-from stream.supervisor import run_workers
-from stream.topology import Plan
+from stream.plan.topology import Plan
+from stream.running.crew import Crew
+from stream.running.outcome import Interrupts
+from stream.running.recovery import Recovery
+from stream.running.restarts import Restarts
+from stream.running.supervisor import run_workers
+from stream.running.worker import main
 from stream.transport.control import ControlClient, ControlServer, Done, Go, Ready
-from stream.worker import main
 from tests.unit.test_topology import plan_of
 
 ALONE = [["decode", "detect", "track", "record"]]
@@ -56,7 +56,7 @@ def test_a_worker_leaves_and_says_so_when_the_run_does_not_know_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A mistyped --name waited for ever, kept company by the supervisor's words; an error of it ended the whole run."""
-    monkeypatch.setattr("stream.supervisor.LEAVE_S", 0.0)
+    monkeypatch.setattr("stream.running.supervisor.LEAVE_S", 0.0)
     plan, interrupts = plan_elsewhere(tmp_path), Interrupts()
     stranger = Comer("detct", plan, monkeypatch)
     stranger.start()
@@ -75,7 +75,7 @@ def test_a_worker_that_comes_late_leaves_when_the_run_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It was given its work, opened a network that nobody wanted, and was waited for twice eight seconds."""
-    monkeypatch.setattr("stream.supervisor.LEAVE_S", 4.0)
+    monkeypatch.setattr("stream.running.supervisor.LEAVE_S", 4.0)
     plan, interrupts = plan_elsewhere(tmp_path), Interrupts()
     interrupts.count = 2
     late = Comer(plan.workers[0].name, plan, monkeypatch)
@@ -133,11 +133,11 @@ def test_a_worker_that_has_left_is_not_started_again_when_its_last_word_is_late(
 ) -> None:
     """The last word was waited for 0.1 s: on a busy machine a worker that had finished was said to have died."""
     plan = plan_of(("north",), placement={"workers": ALONE})
-    monkeypatch.setattr("stream.crew.Processes", Left)
+    monkeypatch.setattr("stream.running.crew.Processes", Left)
     monkeypatch.setattr(Left, "context", context, raising=False)
     monkeypatch.setattr(Left, "ended", False)
     monkeypatch.setattr(Left, "started", 0)
-    monkeypatch.setattr("stream.supervisor.LAST_WORD_S", 60.0)
+    monkeypatch.setattr("stream.running.supervisor.LAST_WORD_S", 60.0)
     outcome = run_workers(replace(plan, control=f"ipc://{tmp_path}/control"), lambda values: None, Interrupts())
     assert (Left.started, outcome.status, outcome.recoveries) == (1, "finished", [])
 

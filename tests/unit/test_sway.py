@@ -13,7 +13,7 @@ from stream.messages import LABELS, Crossing, Detections, Frame
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings, TrackerSettings
 from stream.sight.sway import Sway
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 
 WIDTH, HEIGHT, FRAMES = 640, 360, 60
 SCENE = Scene("mast", WIDTH, HEIGHT, (Line("A", 320, 20, 320, 340),))

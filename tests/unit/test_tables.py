@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from stream.commands.tables import show_tally
+from stream.results.summary import Tally
 from stream.scene import Line, Movement, Scene
-from stream.summary import Tally
-from stream.tables import show_tally
 
 
 def test_a_sentence_stands_for_the_table_when_no_movement_was_made() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from stream.config_file import parse
+from stream.config.file import parse
+from stream.config.placement import SEGMENT, STAGES
 from stream.errors import ConfigError
-from stream.placement import SEGMENT, STAGES
-from stream.topology import Plan, WorkerPlan, make_plan
+from stream.plan.topology import Plan, WorkerPlan, make_plan
 from stream.transport.addresses import TcpAddresses
 from stream.video import VideoInfo
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from stream.messages import LABELS, Detections, Tracks
 from stream.settings import TrackerSettings
-from stream.tracking import Tracker
+from stream.tracking.tracker import Tracker
 
 PERSON, BICYCLE, CAR, MOTORCYCLE, BUS, TRUCK = range(6)
 Box = tuple[float, float, float, float]  # centre x, centre y, width, height

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stream.counting.stretch import Stretch
 from stream.errors import OutputError, SourceError
 from stream.messages import Counted, EndOfStream, Frame, Gap, Message, Tracks
+from stream.records.trajectories import find_trajectories, read_stretches, read_times, read_trajectories, schema_of
 from stream.sinks.trajectories import Trajectories
-from stream.trajectories import find_trajectories, read_stretches, read_times, read_trajectories, schema_of
 from tests.build import cut_off
 
 SCHEMA = schema_of("north", 640, 360)

@@ -1,0 +1,1 @@
+"""Drawing on the planes of a picture: the annotated video and the audit strips."""

@@ -1,0 +1,1 @@
+"""From a configuration to cameras, operating points and workers. Opens nothing."""

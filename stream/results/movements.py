@@ -1,0 +1,192 @@
+"""Turning movements: from which line to which every road user went, once.
+
+A track that crossed a line and then another went from the first to the last. Tracks are also born late and cut short
+inside a junction. The whole paths of complete tracks are the prototypes of each movement, and a piece of a path gets
+the movement that it is like: near enough, agreeing with the line that it did cross, and clearly nearer than any other.
+Pieces that follow each other on one way in the time that it takes are one road user.
+
+    crossed both lines             gates       ____A_______________B____
+    crossed one, or none           path        ____A______                      alone: the movement that it is like
+                                                      . . ._______B____         after such a piece: the same road user
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from stream.counting.riders import known_as
+from stream.messages import Crossing
+from stream.records.store import RoadUser
+from stream.results.prototypes import Fit, Prototypes
+from stream.scene import Scene
+
+Gate = tuple[str, str]  # line and direction
+Way = tuple[Gate, Gate]  # first and last gate
+
+MOVED = 0.05  # of the picture's diagonal, between two points of a path: less is a parked car
+COVERED = 0.25  # of its movement's length: a piece that crossed no line must be as long
+CLEARER = 1.5  # the next best movement must be so many times as far, or else nobody can tell
+JOIN_S = 8.0  # a road user is hidden for so long at most
+EARLY_S = 0.3  # boxes overlap in time where a track takes over from another
+OFF_TIME_S = 3.0  # between when the next piece should come and when it does
+BACK = 0.03  # of the diagonal: a piece may begin so far before the end of the one before it
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One road user made one movement. pts_s: when it crossed the origin, or was first seen; by: how it is known."""
+
+    camera: str
+    movement: str
+    origin: str
+    destination: str
+    track_id: int
+    label: str
+    pts_s: float
+    by: Literal["gates", "path"]
+
+
+class _Piece(msgspec.Struct):
+    """A track that crossed fewer than two lines, and the movements that it can belong to."""
+
+    user: RoadUser
+    gates: list[Gate]
+    fits: dict[Way, Fit]
+    after: _Piece | None = None  # the same road user, before
+    followed: bool = False
+
+
+def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Crossing]) -> list[Turn]:
+    """The movements of one camera's road users, in order of time. users, crossings: of any cameras."""
+    if not scene.movements:
+        return []
+    diagonal = math.hypot(scene.width, scene.height)
+    passed: dict[int, list[Crossing]] = {}
+    for crossing in sorted((c for c in crossings if c.camera == scene.camera), key=lambda c: c.pts_s):
+        passed.setdefault(crossing.track_id, []).append(crossing)
+    moved = [u for u in users if u.camera == scene.camera and has_moved(u, scene)]
+    mine = [_named(u, passed.get(u.track_id, [])) for u in moved]
+    complete = {u.track_id: way for u in mine if (way := _way(passed.get(u.track_id, []))) is not None}
+    found = [_turn(scene, u, complete[u.track_id], passed[u.track_id], "gates") for u in mine if u.track_id in complete]
+    ways = _learn(mine, complete, diagonal)
+    pieces = [_piece(u, passed.get(u.track_id, []), ways) for u in mine if u.track_id not in complete]
+    _join(pieces, diagonal)
+    for piece in pieces:
+        if not piece.followed and (way := _judge(piece, ways)) is not None:
+            first = piece
+            while first.after is not None:
+                first = first.after
+            user = msgspec.structs.replace(first.user, label=piece.user.label)  # the last vote is of the most pictures
+            found.append(_turn(scene, user, way, passed.get(user.track_id, []), "path"))
+    return sorted((turn for turn in found if turn is not None), key=lambda turn: (turn.pts_s, turn.track_id))
+
+
+def _named(user: RoadUser, crossings: Iterable[Crossing]) -> RoadUser:
+    return msgspec.structs.replace(user, label=known_as(user.label, (c.label for c in crossings)))
+
+
+def _way(crossings: Sequence[Crossing]) -> Way | None:
+    """From the first to the last gate of a track; None where it did not cross two, or the same one twice."""
+    gates = [(c.line, c.direction) for c in crossings]
+    return (gates[0], gates[-1]) if gates and gates[0] != gates[-1] else None
+
+
+def _learn(users: Sequence[RoadUser], complete: dict[int, Way], diagonal_px: float) -> dict[Way, Prototypes]:
+    paths: dict[Way, list[np.ndarray]] = {}
+    for user in users:
+        if user.track_id in complete:
+            paths.setdefault(complete[user.track_id], []).append(_points(user))
+    return {way: Prototypes(of_way, diagonal_px) for way, of_way in paths.items()}
+
+
+def _piece(user: RoadUser, crossings: Sequence[Crossing], ways: dict[Way, Prototypes]) -> _Piece:
+    gates: list[Gate] = list(dict.fromkeys((c.line, c.direction) for c in crossings))
+    path = _points(user)
+    fits: dict[Way, Fit] = {}
+    for way, prototypes in ways.items():
+        if all(gate in way for gate in gates):
+            fit = prototypes.fit(path)
+            if fit is not None and fit.distance <= prototypes.reach_px:
+                fits[way] = fit
+    return _Piece(user, gates, fits)
+
+
+def _join(pieces: Sequence[_Piece], diagonal_px: float) -> None:
+    """Find for every piece the one that it goes on from, if any: on one way, and at the time when it should come."""
+    by_start = sorted(pieces, key=lambda piece: piece.user.first_pts_s)
+    by_end = sorted(pieces, key=lambda piece: piece.user.last_pts_s)
+    ends_s = np.array([piece.user.last_pts_s for piece in by_end])
+    for piece in by_start:
+        from_s, to_s = piece.user.first_pts_s - JOIN_S, piece.user.first_pts_s + EARLY_S
+        low, high = np.searchsorted(ends_s, [from_s, to_s]).tolist()
+        best, best_off_s = None, OFF_TIME_S
+        for earlier in by_end[low:high]:
+            off_s = math.inf if earlier.followed or earlier is piece else _off_time(earlier, piece, diagonal_px)
+            if off_s < best_off_s:
+                best, best_off_s = earlier, off_s
+        if best is not None:
+            piece.after, best.followed = best, True
+            shared = piece.fits.keys() & best.fits.keys()
+            piece.fits = {way: _both(best.fits[way], piece.fits[way]) for way in shared}
+            piece.gates = [*best.gates, *piece.gates]
+
+
+def _off_time(earlier: _Piece, later: _Piece, diagonal_px: float) -> float:
+    """Seconds between when the later piece should begin and when it does, on the way where both fit best."""
+    wait_s, best = later.user.first_pts_s - earlier.user.last_pts_s, math.inf
+    gates = {*earlier.gates, *later.gates}
+    for way in earlier.fits.keys() & later.fits.keys():
+        before, after = earlier.fits[way], later.fits[way]
+        gap_px = after.start - before.stop
+        entered_late, left_early = way[0] in later.gates, way[1] in earlier.gates
+        if gap_px < -BACK * diagonal_px or entered_late or left_early or not gates <= {*way}:
+            continue
+        life_s = max(earlier.user.last_pts_s - earlier.user.first_pts_s, 1e-3)
+        due_s = max(0.0, gap_px) / max((before.stop - before.start) / life_s, 1e-3)
+        best = min(best, abs(wait_s - due_s))
+    return best
+
+
+def _both(first: Fit, second: Fit) -> Fit:
+    return Fit((first.distance + second.distance) / 2, first.start, second.stop)
+
+
+def _judge(piece: _Piece, ways: dict[Way, Prototypes]) -> Way | None:
+    """The movement of a piece and of those before it, or None where it cannot be told."""
+    order = sorted(piece.fits, key=lambda way: piece.fits[way].distance)
+    if not order:
+        return None
+    best = order[0]
+    fit = piece.fits[best]
+    if not piece.gates and fit.stop - fit.start < COVERED * ways[best].length_px:
+        return None
+    others = [way for way in order[1:] if (way[0][0], way[1][0]) != (best[0][0], best[1][0])]
+    if others and piece.fits[others[0]].distance < CLEARER * max(fit.distance, 1.0):
+        return None
+    return best
+
+
+def _turn(
+    scene: Scene, user: RoadUser, way: Way, crossings: Sequence[Crossing], by: Literal["gates", "path"]
+) -> Turn | None:
+    """None where the scene asks for other movements only."""
+    ends = way[0][0], way[1][0]
+    name = next((m.name for m in scene.movements if (m.origin, m.destination) == ends), None)
+    if name is None:
+        return None
+    at_s = next((c.pts_s for c in crossings if (c.line, c.direction) == way[0]), user.first_pts_s)
+    return Turn(scene.camera, name, *ends, user.track_id, user.label, at_s, by)
+
+
+def _points(user: RoadUser) -> np.ndarray:
+    return np.array(user.path)[:, 1:]
+
+
+def has_moved(user: RoadUser, scene: Scene) -> bool:
+    """Whether a road user went anywhere: it is no parked car."""
+    _, x0, y0 = user.path[0]
+    return max(math.hypot(x - x0, y - y0) for _, x, y in user.path) >= MOVED * math.hypot(scene.width, scene.height)

@@ -1,0 +1,168 @@
+"""A run from configuration to results: look at the sources, plan, run, fold the events, write what belongs beside."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from stream import __version__
+from stream.config.schema import CameraConfig, Config
+from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
+from stream.metrics import key
+from stream.plan.cameras import plan_camera
+from stream.plan.topology import Endpoint, Plan, make_plan
+from stream.records.store import Store
+from stream.results.folder import OF_CAMERA, RUN, begin, go_on
+from stream.results.summary import Summary, summarise, write_tally
+from stream.running.health_server import announced, joined, serving
+from stream.running.inline import run_inline
+from stream.running.outcome import Interrupts, Outcome, Watch
+from stream.running.supervisor import run_workers
+from stream.sinks.events import STORE
+from stream.sinks.shelf import recordings_in
+from stream.sources import is_live, masked, with_credentials
+from stream.transport.addresses import IpcAddresses, TcpAddresses
+from stream.transport.leftovers import socket_folder
+from stream.video import Patience, VideoInfo, probe, probe_live
+
+RESUMED = "the run was resumed"
+LOOKS = 8  # sources at a time
+LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
+
+
+Stopped = Callable[[], bool]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run gives back to its caller."""
+
+    outcome: Outcome
+    summary: Summary
+    paths: list[Path]
+
+    @property
+    def saw_something(self) -> bool:
+        """False where it failed before the first picture: to count nothing would then be no count."""
+        return self.outcome.error is None or bool(self.summary.balances)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only when everything that was there was seen."""
+        if self.outcome.error is not None:
+            return self.outcome.error.exit_code
+        if self.outcome.status == "interrupted":
+            return 130
+        lost = any(b.problems or b.in_flight for b in self.summary.balances)
+        return SourceError.exit_code if lost else 0
+
+
+def look(config: Config, stopped: Stopped = lambda: False) -> dict[str, VideoInfo]:
+    """A look at every source; stopped: ends the wait for absent cameras. Raises SourceError or ConfigError with
+    the problems of all cameras at once: sources that cannot be read, lines that cannot be crossed."""
+    infos: dict[str, VideoInfo] = {}
+    problems: list[RoadtallyError] = []
+    with ThreadPoolExecutor(LOOKS) as pool:  # a camera takes a second or two, an absent one longer
+        looks = [pool.submit(_probe, camera, stopped) for camera in config.cameras]
+    for camera, found in zip(config.cameras, looks, strict=True):
+        try:
+            infos[camera.name] = found.result()
+            plan_camera(config, camera, infos[camera.name])
+        except (SourceError, ConfigError) as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise type(problems[0])(f"{len(problems)} cameras", "\n".join(str(problem) for problem in problems))
+    return infos
+
+
+def _probe(camera: CameraConfig, stopped: Stopped) -> VideoInfo:
+    source = with_credentials(camera.source, camera.name, os.environ)
+    if not is_live(source):
+        return probe(source)
+    return probe_live(source, Patience.of(camera.timeout_s, source), camera.wait_s, stopped)
+
+
+@contextmanager
+def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
+    """The plan, with a private folder for its sockets while the context lasts."""
+    run = f"{os.getpid()}-{secrets.token_hex(3)}"  # a person can see whose they are
+    if config.placement.mode == "tcp":
+        yield make_plan(config, infos, TcpAddresses(config.placement.bind, config.placement.port), run)
+        return
+    with socket_folder(run) as folder:
+        addresses: Endpoint = IpcAddresses(folder)
+        yield make_plan(config, infos, addresses, run)
+
+
+def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts, *, resume: bool = False) -> Report:
+    """Run a plan; resume: go on with the run in its folder. Errors that end the run are in the report; only an
+    unwritable folder is raised at once."""
+    folder = Path(plan.folder)
+    run = run_inline if plan.inline else run_workers
+    with serving(config.health, plan) as server:
+        if resume:
+            go_on(folder)
+        else:
+            begin(folder, config)
+        with announced(server, folder):
+            outcome = run(plan, joined(watch, server), interrupts, RESUMED if resume else "")
+    store = Store(folder / STORE)
+    store.end_run(outcome.status)
+    store.close()
+    scenes = [camera.scene for camera in plan.cameras]
+    summary = summarise(folder, scenes)
+    # what a decoder said last was before its slots came back
+    outcome.values.update({key("roadtally_in_flight", camera=b.camera): b.in_flight for b in summary.balances})
+    report = Report(outcome, summary, [])
+    if report.saw_something:
+        report.paths += write_tally(folder, summary.tally, scenes)
+    report.paths += [folder / STORE, _write_run(folder, config, plan, outcome)]
+    for camera in plan.cameras:
+        report.paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
+        report.paths += recordings_in(Path(camera.folder))
+    return report
+
+
+def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Path:
+    """run.json: the resolved configuration, versions and timings."""
+    error: RoadtallyError | None = outcome.error
+    document = {
+        "roadtally": __version__,
+        "status": outcome.status,
+        "error": masked(str(error)) if error else None,
+        "finished_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "notes": outcome.notes,
+        "recoveries": [msgspec.to_builtins(recovery) for recovery in outcome.recoveries],
+        "wall_s": round(outcome.wall_s, 3),
+        "open_s": round(outcome.open_s, 3),
+        "metrics": {name: round(value, 4) for name, value in sorted(outcome.values.items())},
+        "config": config.model_dump(mode="json"),
+        "cameras": [msgspec.to_builtins(camera) for camera in plan.cameras],
+    }
+    path = folder / RUN
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
+    except OSError as failed:
+        raise OutputError.refused(path, "written", failed, "free some disk") from failed
+    return path
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
