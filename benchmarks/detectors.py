@@ -20,11 +20,11 @@ from timing import machine, markdown
 
 from models.bench import throughput
 from models.contract import Detector, DetectorSpec
-from models.evaluation import LEAST_SCORE
 from models.registry import open_detector
-from models.stills import StillDetector
-from models.training.evaluate import Scores, mean, score
-from models.training.pictures import read_picture
+from models.scoring.average_precision import Scores, mean, score
+from models.scoring.evaluation import LEAST_SCORE
+from models.scoring.pictures import read_picture
+from models.scoring.stills import StillDetector
 from stream.errors import ModelError
 from stream.messages import LABELS, Detections
 

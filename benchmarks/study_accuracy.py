@@ -15,10 +15,10 @@ from count_synth import difference
 from study_rows import Row
 
 from models.contract import DetectorSpec
-from models.evaluation import LEAST_SCORE
-from models.stills import StillDetector
-from models.training.evaluate import Scores, mean, score
-from models.training.pictures import read_picture
+from models.scoring.average_precision import Scores, mean, score
+from models.scoring.evaluation import LEAST_SCORE
+from models.scoring.pictures import read_picture
+from models.scoring.stills import StillDetector
 from stream.budget.looks import Look
 from stream.commands.run import configured
 from stream.config.options import read_drawing

@@ -22,7 +22,7 @@ from study_rows import SHARED
 from models.bench import throughput
 from models.contract import DetectorSpec
 from models.registry import engines_here, open_detector
-from models.stills import letterboxed
+from models.scoring.stills import letterboxed
 from stream.geometry import Letterbox
 
 BATCHES = {"openvino": (1, 4), "torch": (1,)}

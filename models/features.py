@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.arch import NanoDetArch
 from models.nanodet import MEAN, GhostPyramid, NanoDet, ShuffleNet
-from models.weights import Weights
+from models.network import Network
 from stream.errors import ModelError
 
 
@@ -42,12 +42,11 @@ class Features(nn.Module):
         self.pyramid.load_state_dict(network.pyramid.state_dict())
 
 
-def read_features(weights: Weights) -> Features:
-    """The features of own weights, as they were trained. Raises ModelError on weights that hold none of a NanoDet."""
-    network = weights.network()
+def features_of(network: Network, where: str) -> Features:
+    """The features of a trained network. Raises ModelError, naming `where` it is from, if it is no NanoDet."""
     if not isinstance(network, NanoDet) or not isinstance(network.arch, NanoDetArch):
         what = "expected weights with the trunk and pyramid of a NanoDet-Plus, got another network"
-        raise ModelError(str(weights.path), what, "use those of roadtally-small")
+        raise ModelError(where, what, "use those of roadtally-small")
     features = Features(network.arch)
     features.adopt(network)
     return features.eval()

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from models.families import FAMILIES
-from models.mask_weights import FORMAT as MASK_FORMAT
+from models.files.mask_weights import FORMAT as MASK_FORMAT
+from models.files.stored import stored_metadata
+from models.files.weights import read_metadata, read_weights
 from models.published.catalogue import FAMILIES as PUBLISHED
 from models.registry import FOLDER, MASKS, MODELS, engines_here
-from models.stored import stored_metadata
-from models.weights import read_metadata, read_weights
 from stream.messages import LABELS
 
 ANY = "any, 32 px steps"

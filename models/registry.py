@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from models.contract import Detector, DetectorSpec, Segmenter, SegmenterSpec
+from models.files.weights import Weights, read_weights
 from models.published import open_published, published_name
 from models.published.name import read_knobs
-from models.weights import Weights, read_weights
 from stream.errors import ModelError
 
 FOLDER = Path(__file__).parent / "weights"
@@ -90,7 +90,7 @@ def _engine(wanted: str) -> str:
 
 def open_segmenter(spec: SegmenterSpec) -> Segmenter:
     """Open the mask network on the engine that the spec names, or the best one here. Raises ModelError."""
-    from models.mask_weights import read_mask_weights
+    from models.files.mask_weights import read_mask_weights
 
     if PLUGIN.fullmatch(spec.model):
         plugin: Segmenter = _plugin(spec.model)(spec)

@@ -11,7 +11,7 @@ from openvino import opset13 as ops
 
 from models.engines.graph_nanodet import pyramid
 from models.engines.layers import Layers, Node, channels_last, convolve, f32, pictures_input
-from models.mask_weights import MaskWeights
+from models.files.mask_weights import MaskWeights
 
 POOLED, STRIDE, SAMPLES = 14, 8, 2  # as in models/masks.py, which needs torch
 

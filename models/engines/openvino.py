@@ -18,9 +18,9 @@ from models.contract import DetectorSpec
 from models.engines.second_stage import SecondStage
 from models.engines.stem import without_focus
 from models.families import family_name, family_of
-from models.kept import cache_folder, compiled_folder
+from models.files.kept import cache_folder, compiled_folder
+from models.files.weights import Weights
 from models.postprocess import PostProcess
-from models.weights import Weights
 from stream.errors import ModelError
 from stream.messages import Detections
 
@@ -132,7 +132,7 @@ class OpenVinoDetector(OpenVinoPasses):
 
 
 def int8_path(weights: Weights) -> Path:
-    """Where the int8 network of these weights is kept, see models/engines/int8.py."""
+    """Where the int8 network of these weights is kept, see models/quantise.py."""
     return cache_folder() / "int8" / f"{weights.path.stem}-{weights.sha256[:16]}.xml"
 
 

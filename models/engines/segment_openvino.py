@@ -11,7 +11,7 @@ import openvino as ov
 from models.contract import SegmenterSpec
 from models.engines.graph_masks import build_branch, build_trunk
 from models.engines.openvino import cpu_settings, precision_here
-from models.mask_weights import MaskWeights
+from models.files.mask_weights import MaskWeights
 from models.rois import Branch, check_picture, masks_in_parts
 from stream.errors import ModelError
 

@@ -7,7 +7,7 @@ import torch
 
 from models.contract import SegmenterSpec
 from models.engines.torch import place_here
-from models.mask_weights import MaskWeights
+from models.files.mask_weights import MaskWeights
 from models.rois import Branch, check_picture, masks_in_parts
 from stream.errors import ModelError
 

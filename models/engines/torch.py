@@ -15,9 +15,9 @@ import torch
 
 from models.contract import DetectorSpec
 from models.families import family_name, family_of
+from models.files.weights import Weights
 from models.network import Deployed
 from models.postprocess import PostProcess
-from models.weights import Weights
 from stream.errors import ModelError
 from stream.geometry import PADDING
 from stream.messages import Detections

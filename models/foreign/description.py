@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.weights import COCO_LABELS
+from models.files.weights import COCO_LABELS
 from stream.errors import ModelError
 from stream.messages import LABELS
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.kept import cache_folder
+from models.files.kept import cache_folder
 
 if TYPE_CHECKING:
     from models.published.family import Family

@@ -62,7 +62,7 @@ def read_checkpoint(path: Path, *, published: bool) -> dict[str, torch.Tensor]:
     """Tensors by name. Raises ModelError on a missing or damaged file."""
     import torch
 
-    from models.plain import read_plain
+    from models.files.plain import read_plain
 
     sha256_of(path, published=published)
     content = read_plain(path, "store a state_dict with torch.save")

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.training.evaluate import IGNORE_NAME
-from models.training.labels import by_picture
+from models.scoring.truth import IGNORE_NAME, by_picture
 from stream.geometry import area, intersection, iou
 from stream.messages import LABELS, Detections
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.evaluate import IGNORE_NAME
+from models.scoring.pictures import PICTURES, read_picture
+from models.scoring.truth import IGNORE_NAME
 from models.training.labeller import LEAST_SCORE, Labeller
 from models.training.labels import LABEL_SCORE
 from models.training.moving import movement, unexplained
-from models.training.pictures import PICTURES, read_picture
 from models.training.tracklets import smooth
 from stream.errors import SourceError
 from stream.messages import LABELS, Detections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.stills import StillDetector
+from models.scoring.stills import StillDetector
 from models.training.fusion import View, fuse
 from stream.messages import Detections
 

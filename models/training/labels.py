@@ -7,14 +7,14 @@ neither right nor wrong becomes an IGNORE box: the loss leaves the cells inside 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from models.training import yolo
+from models.scoring import yolo
+from models.scoring.truth import by_picture
 from stream.errors import ConfigError
 from stream.geometry import area, intersection, iou
 from stream.messages import LABELS
@@ -93,14 +93,6 @@ def _weighed(data: list[Labelled], share: float) -> list[Labelled]:
     return [replace(item, draw=item.draw * factor) for item in data]
 
 
-def by_picture(boxes: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """COCO annotations by the id of their picture, in order."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for box in boxes:
-        found.setdefault(box["image_id"], []).append(box)
-    return found
-
-
 def _read_coco(folder: Path, split: str) -> list[Labelled]:
     try:
         stored = json.loads((folder / "annotations.json").read_text())
@@ -132,7 +124,7 @@ def _read_machine(path: Path) -> dict[int, list[list[float]]]:
 
 
 def _read_yolo(folder: Path, split: str) -> list[Labelled]:
-    """images/SPLIT/*.jpg with labels/SPLIT/*.txt, see models.training.yolo."""
+    """images/SPLIT/*.jpg with labels/SPLIT/*.txt, see models.scoring.yolo."""
     import cv2
 
     labels = [LABELS.index(name) if name in LABELS else IGNORE for name in yolo.read_names(folder / yolo.DATA)]

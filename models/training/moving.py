@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.pictures import read_picture
+from models.scoring.pictures import read_picture
 from stream.geometry import area, intersection
 
 WIDTH = 320  # px: pictures are compared at this width

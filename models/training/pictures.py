@@ -9,10 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.scoring.pictures import read_picture
 from models.training.labels import Labelled
-from stream.errors import ConfigError
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 MAX_SIDE = 640  # pictures are stored no larger than this
 
 
@@ -63,11 +62,3 @@ def _decode(pictures: list[Labelled], pixels_path: Path) -> np.ndarray:
             shapes.append((*pixels.shape[:2], scale))
             file.write(np.ascontiguousarray(pixels).tobytes())
     return np.array(shapes)
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """u8 (H, W, 3) BGR. Raises ConfigError if it is no picture."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ConfigError(str(path), "not a readable picture", "remove it from the data set or repair it")
-    return pixels

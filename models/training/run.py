@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from models.arch import AnyArch, NanoDetArch
-from models.checkpoints import COCO_ROAD_USERS, take_classes
 from models.families import FAMILIES, family_name, new_network
+from models.files.checkpoints import COCO_ROAD_USERS, take_classes
+from models.files.plain import read_plain
+from models.files.weights import read_weights
 from models.layers import ACTIVATIONS
 from models.network import Network
-from models.plain import read_plain
 from models.training.optimiser import ScaledAdam
-from models.weights import read_weights
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.evaluate import IGNORE_NAME
+from models.scoring.truth import IGNORE_NAME
 from stream.messages import LABELS
 from stream.synth import SynthSettings, TrueFrame, draw
 from stream.synth.settings import Light

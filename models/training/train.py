@@ -20,19 +20,19 @@ import torch
 
 from models.anchor_head import AnchorHead
 from models.families import family_name, family_of
+from models.files.weights import write_weights
 from models.nanodet import NanoDet
 from models.network import Deployed, Network
 from models.postprocess import PostProcess
-from models.stills import Detect
+from models.scoring.average_precision import evaluate, mean
+from models.scoring.stills import Detect
 from models.training.batches import Batch, Batches
 from models.training.depthwise import hasten
-from models.training.evaluate import evaluate, mean
 from models.training.labels import IGNORE, read_sets
 from models.training.loss import Loss
 from models.training.pictures import PictureStore
 from models.training.run import Run, begin, resume, save, start_network
 from models.training.start_boxes import begin_boxes
-from models.weights import write_weights
 from stream.errors import ConfigError, ModelError
 from stream.messages import LABELS, Detections
 

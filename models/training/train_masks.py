@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from models.arch import MaskArch, NanoDetArch
-from models.features import read_features
-from models.mask_weights import write_mask_weights
+from models.features import features_of
+from models.files.mask_weights import write_mask_weights
 from models.masks import POOLED, MaskNetwork
 from models.registry import find_weights
-from models.stills import letterboxed
-from models.training.pictures import read_picture
+from models.scoring.pictures import read_picture
+from models.scoring.stills import letterboxed
 from models.training.silhouettes import GRID, Silhouettes, read_silhouettes
 from stream.geometry import Letterbox, fit_input
 from stream.messages import MASK_SIZE
@@ -156,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(0)
     found = Silhouettes(*map(np.concatenate, zip(*map(read_silhouettes, given.silhouettes), strict=True)))
     weights = find_weights(given.trunk)
-    features, (arch, _) = read_features(weights), weights.tensors()
-    assert isinstance(arch, NanoDetArch)  # read_features refused others
+    features, (arch, _) = features_of(weights.network(), str(weights.path)), weights.tensors()
+    assert isinstance(arch, NanoDetArch)  # features_of refused others
     network = MaskNetwork(MaskArch(arch))
     network.features.load_state_dict(features.state_dict())
     network.features.eval().requires_grad_(False)

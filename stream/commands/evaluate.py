@@ -75,8 +75,8 @@ def _run(options: EvalOptions, folder: Path) -> dict[str, Any]:
 
 
 def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
-    from models.evaluation import PictureTruth, evaluate_detector
-    from models.training.evaluate import mean
+    from models.scoring.average_precision import mean
+    from models.scoring.evaluation import PictureTruth, evaluate_detector
     from stream.commands.display import console
     from stream.commands.tables import new_table
     from stream.errors import ConfigError

@@ -76,7 +76,7 @@ def quantise_one(
     size: Annotated[int, typer.Option("--input", help="Longest side of the network input.")] = 416,
 ) -> None:
     """Make the int8 version of a detector from pictures of your camera, and say what it brings here."""
-    from models.engines.int8 import quantise
+    from models.quantise import quantise
     from stream.commands.display import console
 
     with console.status("looking at the pictures"):

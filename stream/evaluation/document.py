@@ -81,7 +81,7 @@ def run_document(result: RunResult, bin_s: float) -> dict[str, Any]:
 
 
 def picture_document(result: Any) -> dict[str, Any]:
-    """result: models.evaluation.PictureResult."""
+    """result: models.scoring.evaluation.PictureResult."""
     names = ("label", "ap", "ap50", "boxes", "pictures")
     rows = [{name: getattr(one, name) for name in names} for one in result.scores]
     return {

@@ -112,8 +112,8 @@ def _fps(pts_s: list[float]) -> float:
 
 def _average_precision(true: dict[int, Detections], found: dict[int, Detections]) -> float | None:
     """AP (IoU 0.50:0.95), mean over classes, by pycocotools; None without it, or where nothing is true."""
-    from models.training.evaluate import mean
-    from models.training.evaluate import score as score_boxes
+    from models.scoring.average_precision import mean
+    from models.scoring.average_precision import score as score_boxes
     from stream.errors import ConfigError
 
     annotations: list[dict[str, Any]] = []

@@ -16,11 +16,11 @@ from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArc
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
 from models.families import family_name, family_of, new_network
+from models.files.weights import write_weights
 from models.network import Deployed, Network
 from models.postprocess import PostProcess, suppress
 from models.proposal_head import ProposalHead
 from models.registry import open_detector
-from models.weights import write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
 from stream.messages import Detections

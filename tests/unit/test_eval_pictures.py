@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from models.evaluation import PictureResult, PictureTruth, evaluate_detector
-from models.pictures_truth import read_pictures_truth
+from models.scoring.evaluation import PictureResult, PictureTruth, evaluate_detector
+from models.scoring.truth import read_pictures_truth
 from stream.errors import TruthError
 
 BOX = (40, 60, 36, 24)  # left, top, width, height

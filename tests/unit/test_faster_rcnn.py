@@ -16,6 +16,7 @@ from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArc
 from models.contract import DetectorSpec
 from models.families import family_of, new_network
 from models.faster_rcnn import FasterRcnn
+from models.files.weights import write_weights
 from models.nanodet import NanoDet, decode
 from models.network import cell_grid
 from models.proposals import SIDE, level_of, points
@@ -25,7 +26,6 @@ from models.training.labels import IGNORE, Boxes
 from models.training.loss_ssd import ssd_loss
 from models.training.run import begin, start_network
 from models.training.start_boxes import begin_boxes
-from models.weights import write_weights
 from stream.errors import ConfigError, ModelError
 
 HW = (64, 96)

@@ -9,8 +9,8 @@ import torch
 
 from models.arch import Arch
 from models.contract import DetectorSpec
+from models.files.weights import write_weights
 from models.registry import open_detector
-from models.weights import write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError, SourceError
 
@@ -39,14 +39,14 @@ def test_int8_finds_what_the_whole_network_finds(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("nncf")
-    from models.engines import int8
+    from models import quantise
 
-    monkeypatch.setattr(int8, "SECONDS", 0.01)
+    monkeypatch.setattr(quantise, "SECONDS", 0.01)
     rng = np.random.default_rng(0)
     (tmp_path / "pictures").mkdir()
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"pictures/{k}.png"), rng.integers(0, 256, (64, 96, 3), np.uint8))
-    gain = int8.quantise(str(weights), tmp_path / "pictures", 96)
+    gain = quantise.quantise(str(weights), tmp_path / "pictures", 96)
     assert gain.path.exists() and gain.path.is_relative_to(tmp_path / "cache")
     picture = rng.integers(0, 256, (1, 64, 96, 3), np.uint8)
     found = []
@@ -62,7 +62,7 @@ def test_int8_finds_what_the_whole_network_finds(
 
 def test_error_when_there_are_no_pictures(weights: Path, tmp_path: Path) -> None:
     pytest.importorskip("nncf")
-    from models.engines.int8 import quantise
+    from models.quantise import quantise
 
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="no pictures here"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.kept import compiled_folder, tidy
+from models.files.kept import compiled_folder, tidy
 
 
 def test_oldest_go_when_more_is_kept_than_allowed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from models.arch import FasterRcnnArch, MaskArch, NanoDetArch
 from models.contract import Segmenter, SegmenterSpec
 from models.faster_rcnn import FasterRcnn
-from models.mask_weights import read_mask_weights, write_mask_weights
+from models.files.mask_weights import read_mask_weights, write_mask_weights
 from models.masks import MaskNetwork, give_masks
 from models.registry import MASKS, open_segmenter
 from stream.errors import ModelError

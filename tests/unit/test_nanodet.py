@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.arch import NanoDetArch
-from models.checkpoints import COCO_ROAD_USERS, read_onnx, take_classes
+from models.files.checkpoints import COCO_ROAD_USERS, read_onnx, take_classes
 from models.nanodet import BINS, STRIDES, NanoDet, decode
 from models.network import Deployed, cell_grid
 from models.postprocess import READINGS

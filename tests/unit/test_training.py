@@ -12,18 +12,18 @@ import torch
 from typer.testing import CliRunner
 
 from models.arch import Arch
+from models.files.weights import read_weights, write_weights
 from models.network import cell_grid
+from models.scoring.average_precision import evaluate, mean, score
 from models.training import augment
 from models.training.assignment import assign
 from models.training.batches import Batches
 from models.training.disturb import DISTURBANCES, disturb
-from models.training.evaluate import evaluate, mean, score
 from models.training.labels import IGNORE, Boxes, merge, read_data, read_sets
 from models.training.loss import yolox_loss
 from models.training.pictures import PictureStore
 from models.training.run import averaged_network, resume
 from models.training.train import TrainSettings, detector_of, train
-from models.weights import read_weights, write_weights
 from models.yolox import STRIDES, YOLOX, decode
 from stream.commands.app import app
 from stream.errors import ConfigError, ModelError

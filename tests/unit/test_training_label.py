@@ -120,7 +120,7 @@ def labeller(monkeypatch: pytest.MonkeyPatch) -> Labeller:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr("models.stills.open_detector", lambda spec: SquareFinder())
+    monkeypatch.setattr("models.scoring.stills.open_detector", lambda spec: SquareFinder())
     return Labeller("any", (64, 96))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.arch import MaskArch, NanoDetArch
-from models.features import read_features
+from models.features import features_of
 from models.masks import MaskNetwork
 from models.registry import find_weights
 from models.training.silhouettes import GRID, Silhouettes
@@ -20,7 +20,9 @@ def network_of() -> MaskNetwork:
     """A slim branch on the trunk as it is shipped."""
     torch.manual_seed(0)
     network = MaskNetwork(MaskArch(NanoDetArch(), width=8, convolutions=1)).eval()
-    network.features.load_state_dict(read_features(find_weights("roadtally-small")).state_dict())
+    network.features.load_state_dict(
+        features_of(find_weights("roadtally-small").network(), "roadtally-small").state_dict()
+    )
     return network
 
 

@@ -10,9 +10,9 @@ from safetensors.torch import save_file as save_torch
 
 from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.families import family_name, new_network
+from models.files.weights import read_metadata, read_weights, write_weights
 from models.listing import list_models
 from models.registry import MASKS, MODELS, find_weights
-from models.weights import read_metadata, read_weights, write_weights
 from models.yolox import YOLOX
 from stream.errors import ModelError
 

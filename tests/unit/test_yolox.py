@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.arch import SIZES, Arch
-from models.checkpoints import COCO_ROAD_USERS, fold_norms, read_onnx, read_pth, take_classes
+from models.files.checkpoints import COCO_ROAD_USERS, fold_norms, read_onnx, read_pth, take_classes
 from models.network import Deployed, cell_grid
 from models.yolox import STRIDES, YOLOX, decode
 from stream.errors import ModelError

@@ -25,7 +25,7 @@ from openvino import opset13 as ops
 
 from models.engines.layers import channels_last
 from models.engines.telemetry import no_telemetry
-from models.kept import cache_folder
+from models.files.kept import cache_folder
 from stream.errors import ModelError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from models.pictures_truth import read_pictures_truth
-from models.stills import StillDetector
-from models.training.evaluate import Scores, score
-from models.training.pictures import read_picture
+from models.scoring.average_precision import Scores, score
+from models.scoring.pictures import read_picture
+from models.scoring.stills import StillDetector
+from models.scoring.truth import read_pictures_truth
 from stream.messages import LABELS, Detections
 
 LEAST_SCORE = 0.01  # average precision wants the weak ones too
@@ -26,7 +26,7 @@ class PictureResult(msgspec.Struct, frozen=True):
 
 
 class PictureTruth(msgspec.Struct, frozen=True):
-    """Pictures and their true boxes: see models.pictures_truth. split: of a COCO file; None: all pictures."""
+    """Pictures and their true boxes: see models.scoring.truth. split: of a COCO file; None: all pictures."""
 
     pictures: Path
     truth: Path

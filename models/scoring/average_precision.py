@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from models.stills import Detect, detect_picture
-from models.training.labels import by_picture
-from models.training.pictures import read_picture
+from models.scoring.pictures import read_picture
+from models.scoring.stills import Detect, detect_picture
+from models.scoring.truth import IGNORE_NAME, by_picture
 from stream.errors import ConfigError
 from stream.messages import LABELS, Detections
-
-IGNORE_NAME = "ignore"
 
 
 @dataclass(frozen=True, slots=True)

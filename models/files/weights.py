@@ -17,7 +17,7 @@ import numpy as np
 
 from models.arch import AnyArch, FasterRcnnArch
 from models.families import FAMILIES, family_of
-from models.stored import stored_metadata, stored_tensors, write_stored
+from models.files.stored import stored_metadata, stored_tensors, write_stored
 from stream.errors import ModelError
 from stream.messages import LABELS
 
@@ -40,7 +40,7 @@ class Weights:
 
     def network(self) -> Network:
         """The network in torch, f32. Raises ModelError on a damaged or foreign file."""
-        from models import checkpoints
+        from models.files import checkpoints
 
         if self.path.suffix == ".onnx":
             network: Network = checkpoints.read_onnx(self.path)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from models.arch import SIZES, AnyArch, Arch, NanoDetArch
 from models.families import new_network
+from models.files.plain import read_plain
 from models.nanodet import BINS, NanoDet
 from models.network import Network
-from models.plain import read_plain
 from models.yolox import YOLOX
 from stream.errors import ModelError
 

@@ -19,8 +19,8 @@ from models.contract import DetectorSpec
 from models.engines.openvino import NO_INT8, OpenVinoDetector, graph_of, int8_path
 from models.engines.telemetry import no_telemetry
 from models.registry import find_weights
-from models.stills import letterboxed
-from models.training.pictures import PICTURES, read_picture
+from models.scoring.pictures import PICTURES, read_picture
+from models.scoring.stills import letterboxed
 from stream.errors import ConfigError, ModelError, SourceError
 from stream.geometry import Letterbox, fit_input
 from stream.video import VideoReader, probe

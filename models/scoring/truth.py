@@ -7,17 +7,19 @@ nor wrong.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import msgspec
 
-from models.training import yolo
+from models.scoring import yolo
+from models.scoring.pictures import PICTURES
 from stream.errors import TruthError
 from stream.messages import LABELS
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+IGNORE_NAME = "ignore"
 
 
 class _Picture(msgspec.Struct):
@@ -98,7 +100,7 @@ def _read_yolo(pictures: Path, truth: Path) -> _Coco:
     names = yolo.read_names(data)
     found = _Coco([], [], [_Category(k, name) for k, name in enumerate(names)])
     labelled = 0
-    for number, path in enumerate(sorted(p for p in pictures.rglob("*") if p.suffix.lower() in SUFFIXES)):
+    for number, path in enumerate(sorted(p for p in pictures.rglob("*") if p.suffix.lower() in PICTURES)):
         name = path.relative_to(pictures)
         text = _text_of(name, truth)
         labelled += text.exists()
@@ -121,3 +123,11 @@ def _yolo_boxes(number: int, picture: Path, text: Path, classes: int) -> list[_B
         raise TruthError(str(picture), "not a readable picture", "remove it or repair it")
     rows = yolo.read_boxes(text, (pixels.shape[1], pixels.shape[0]), classes)
     return [_Box(number, kind, (x1, y1, x2 - x1, y2 - y1)) for kind, (x1, y1, x2, y2) in rows]
+
+
+def by_picture(boxes: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """COCO annotations by the id of their picture, in order."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for box in boxes:
+        found.setdefault(box["image_id"], []).append(box)
+    return found

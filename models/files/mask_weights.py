@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.arch import MaskArch
-from models.stored import stored_tensors, write_stored
+from models.files.stored import stored_tensors, write_stored
 from stream.errors import ModelError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Any detector on single pictures, against true boxes."""
