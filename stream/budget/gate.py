@@ -8,7 +8,8 @@ than the noise of its cell. The noise is learnt in bounded steps, as in the sigm
 Richefeu (2004), so that traffic does not become part of it.
 
 A road where something moves nearly always has little to save and much to lose: there, every picture passes that could
-show motion.
+show motion. So does every picture in which what moves is faint, as against the sun: a detector finds it now and then,
+and needs all its chances.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ MOST_SWAY = 6.0  # cells
 MISFIT, MISFIT_OF_SWAY, MOST_MISFIT = 0.3, 0.6, 0.8  # cells to which two pictures fit: at rest, of the sway, at most
 
 LOOK_S = 1.0  # a pass at least so often, to stay honest
-REST_S = 0.06  # between two passes, where the road is not busy
+REST_S = 0.06  # between two passes, where the road is not busy and what moves is not faint
+FAINT = 40.0  # grey levels: what changes no cluster by so much stands out little
 STIR_S = 0.25  # something counts as moving for so long
 BUSY, BUSY_MEMORY_S = 0.75, 6.0  # the share of about so many seconds in which something moves on a busy road
 
@@ -88,7 +90,7 @@ class MotionGate:
         needed = not 0 <= dt_s <= LOOK_S  # the first picture, or time has jumped
         if not needed:
             sure = self._busy > BUSY and pts_s - self._moved_s < STIR_S / 2  # every picture passes: comparing is idle
-            needed = self._is_needed(not sure and self._moved(cells, dt_s), dt_s)
+            needed = self._is_needed(0.0 if sure else self._change(cells, dt_s), dt_s)
         if needed:
             self._last, self._passed_s = cells, pts_s
         return needed
@@ -109,16 +111,19 @@ class MotionGate:
         self._busy = before.busy
         self._seen_s, self._moved_s, self._passed_s = before.seen_s, before.moved_s, before.passed_s
 
-    def _is_needed(self, moved: bool, dt_s: float) -> bool:
+    def _is_needed(self, change: float, dt_s: float) -> bool:
         now_s = self._seen_s
-        self._moved_s = now_s if moved else min(self._moved_s, now_s)
+        self._moved_s = now_s if change else min(self._moved_s, now_s)
         moving = now_s - self._moved_s < STIR_S
         self._busy += (moving - self._busy) * -math.expm1(-dt_s / BUSY_MEMORY_S)
         rested_s = now_s - self._passed_s
-        return rested_s >= LOOK_S or (moving if self._busy > BUSY else moved and rested_s >= REST_S)
+        if rested_s >= LOOK_S:
+            return True
+        return moving if self._busy > BUSY else change > 0 and (rested_s >= REST_S or change < FAINT)
 
-    def _moved(self, cells: np.ndarray, dt_s: float) -> bool:
-        """Whether something moved since the last pass; learns the noise."""
+    def _change(self, cells: np.ndarray, dt_s: float) -> float:
+        """Grey levels by which the cells near the lines that differ most do so from the last pass, as many as a cluster
+        has; 0: nothing moved. Learns the noise."""
         least = np.maximum(SIGMAS * self._noise, LEAST_LEVELS)
         change = cv2.absdiff(cells, self._last)
         moved = self._shows(change > least)
@@ -127,7 +132,7 @@ class MotionGate:
             moved = self._shows(change > np.maximum(least, doubt))
         self._noise += NOISE_STEP * dt_s * np.sign(change - self._noise)
         np.clip(self._noise, *NOISE_LEVELS, out=self._noise)
-        return moved
+        return float(np.partition((change * self._near).ravel(), -CLUSTER)[-CLUSTER]) if moved else 0.0
 
     def _shows(self, differs: np.ndarray) -> bool:
         """Whether cells near the lines, bool (rows, columns), lie together so that they are no noise."""

@@ -82,6 +82,13 @@ def test_pictures_pass_when_something_nears_the_line(size: tuple[int, int], leve
     assert moved_px <= max(12.0, 3 * speed), "it moved too far between two looks"
 
 
+def test_looks_follow_each_other_at_once_when_what_moves_is_faint() -> None:
+    def looks(levels: int) -> int:
+        return len(passes(lambda k: with_box(k, (300, 80 + 8 * k, 360, 120 + 8 * k), levels if k else 0), 20))
+
+    assert looks(levels=60) <= 12 and looks(levels=12) >= 18
+
+
 def test_every_picture_passes_when_the_road_is_busy() -> None:
     def road(k: int) -> np.ndarray:
         return with_box(k, ((11 * k) % 640, 150, (11 * k) % 640 + 60, 190), 60)
