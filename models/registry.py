@@ -141,8 +141,8 @@ def weights_path(model: str) -> Path:
 def engines_here() -> tuple[str, ...]:
     """Engines that run on this machine, best first. Looks for an NVIDIA device before it pays for importing torch."""
     if Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists():
-        import torch
+        from models.engines.device import cuda_here
 
-        if torch.cuda.is_available():
+        if cuda_here():
             return ("torch", "openvino")
     return ("openvino", "torch")

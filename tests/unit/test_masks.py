@@ -57,6 +57,15 @@ def test_engines_agree_when_they_see_the_same_boxes(weights: Path) -> None:
     assert np.abs(found[0].astype(int) - found[1]).max() <= 1
 
 
+def test_masks_are_nearly_the_same_when_torch_computes_in_fewer_bits(weights: Path) -> None:
+    """RoIAlign was asked to pool in bf16, which it does not know on a CPU, and boxes in bf16 are off by a pixel."""
+    exact, rough = (
+        open_segmenter(SegmenterSpec(str(weights), (HW,), "torch", precision, 1)).masks(picture(), boxes(5))
+        for precision in ("f32", "bf16")
+    )
+    assert np.abs(exact.astype(int) - rough).mean() < 10
+
+
 def test_each_box_has_its_own_mask_when_there_are_thousands(segmenter: Segmenter) -> None:
     many = boxes(2000)
     found = segmenter.masks(picture(), many)

@@ -1,0 +1,115 @@
+"""A network on a graphics card as graphs, each captured once for a batch size and then replayed.
+
+One stream and one pool of memory a lane: its graphs never run at the same time, and what one leaves behind is fetched
+before the next begins, so they share the memory of the largest.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.network import Deployed
+from stream.geometry import PADDING
+
+Hw = tuple[int, int]
+WARM_UP = 3  # passes before a capture: libraries choose their kernels and take their memory
+
+
+class Captured(NamedTuple):
+    """A graph from `uploaded` to `output`."""
+
+    graph: torch.cuda.CUDAGraph
+    uploaded: Tensor  # u8 (B, h, w, 3)
+    output: Tensor  # f32 (B, A, outputs of a cell)
+
+
+class Pinned(NamedTuple):
+    """Memory of this machine that the card reads and writes by itself, for the largest batch of one input."""
+
+    pictures: Tensor  # u8 (B, h, w, 3)
+    rows: Tensor  # f32 (B, A, outputs of a cell)
+
+
+class CudaLane:
+    """Runs one batch at a time, in parts where it is larger than the largest graph."""
+
+    def __init__(
+        self, network: Deployed, device: torch.device, inputs: tuple[Hw, ...], batches: tuple[int, int]
+    ) -> None:
+        """batches: pictures of the largest graph, and of the largest batch to come. Raises RuntimeError where the
+        memory does not suffice."""
+        self._network = network
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._stream.wait_stream(torch.cuda.current_stream())  # the weights are on their way
+        self._pool = torch.cuda.graph_pool_handle()
+        self._end = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._graphs: dict[Hw, dict[int, Captured]] = {}
+        self._pinned: dict[Hw, Pinned] = {}
+        for input_hw in inputs:
+            with torch.cuda.stream(self._stream):
+                uploaded = torch.full((batches[0], *input_hw, 3), PADDING, dtype=torch.uint8, device=device)
+            graphs = {size: self._capture(uploaded[:size]) for size in sizes_up_to(batches[0])}
+            pictures = torch.empty((batches[1], *input_hw, 3), dtype=torch.uint8).pin_memory()
+            rows = torch.empty((batches[1], *graphs[1].output.shape[1:])).pin_memory()
+            self._graphs[input_hw], self._pinned[input_hw] = graphs, Pinned(pictures, rows)
+
+    @torch.inference_mode()  # a tensor that was made in this mode is written in it
+    def start(self, pictures: np.ndarray) -> None:
+        """Upload, pass and fetch, none of which is waited for. Pictures u8 (B, h, w, 3) in pinned memory are read
+        where they are, and may not change before `raw`; others are copied first."""
+        input_hw, count = (pictures.shape[1], pictures.shape[2]), len(pictures)
+        pinned, graphs = self._pinned[input_hw], self._graphs[input_hw]
+        self._given, self._rows = _in_pinned_memory(pictures, pinned.pictures), pinned.rows[:count]
+        with torch.cuda.stream(self._stream):
+            for first in range(0, count, max(graphs)):
+                part = slice(first, min(first + max(graphs), count))
+                pictures_in_part = part.stop - first
+                run = graphs[min(size for size in graphs if size >= pictures_in_part)]
+                run.uploaded[:pictures_in_part].copy_(self._given[part], non_blocking=True)
+                run.graph.replay()
+                self._rows[part].copy_(run.output[:pictures_in_part], non_blocking=True)
+            self._end.record()
+
+    def done(self) -> bool:
+        return bool(self._end.query())  # type: ignore[no-untyped-call]
+
+    def raw(self) -> np.ndarray:
+        """Waits; f32 (B, A, outputs of a cell) of the batch that was started, until the next one is."""
+        self._end.synchronize()
+        return self._rows.numpy()
+
+    def again(self, input_hw: Hw, batch: int) -> None:
+        """The network alone, over what lies on the card already; not waited for."""
+        with torch.cuda.stream(self._stream):
+            self._graphs[input_hw][batch].graph.replay()
+
+    @torch.inference_mode()
+    def _capture(self, uploaded: Tensor) -> Captured:
+        with torch.cuda.stream(self._stream):
+            for _ in range(WARM_UP):
+                self._network(uploaded)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may use the card meanwhile: decoders do where all is in one process.
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            output = self._network(uploaded)
+        return Captured(graph, uploaded, output)
+
+
+def sizes_up_to(most: int) -> list[int]:
+    """Batches that get a graph, the largest first, whose memory the others then share: most, and 1, 2, 4, ... below."""
+    return sorted({most, *(2**k for k in range(most.bit_length()))}, reverse=True)
+
+
+def _in_pinned_memory(pictures: np.ndarray, buffer: Tensor) -> Tensor:
+    """The pictures where they are, if that is pinned memory; else their copy in the buffer."""
+    if pictures.flags.c_contiguous and pictures.flags.writeable:  # torch refuses others, or warns of them
+        given = torch.from_numpy(pictures)
+        if given.is_pinned():
+            return given
+    copied = buffer[: len(pictures)]
+    copied.numpy()[:] = pictures
+    return copied
