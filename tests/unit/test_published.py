@@ -19,6 +19,7 @@ from models.published import FAMILIES, published_name
 from models.published.detector import TorchvisionDetector
 from models.published.family import Family
 from models.published.name import Name
+from models.published.reduced import reduce
 from models.registry import open_detector
 from stream.errors import ModelError
 from tests.build import make_picture
@@ -93,6 +94,26 @@ def test_batch_equals_single_pictures_when_looked_at_together(
         (alone,) = detector.start(picture[None]).result()
         assert len(alone) == len(both)
         assert np.allclose(alone.xyxy, both.xyxy, atol=0.05) and np.allclose(alone.score, both.score, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_boxes_are_not_rounded_when_the_network_computes_in_fewer_bits(
+    name: str, tensors: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    """Anchors and boxes were in bf16, too: places from 128 px on were whole or even numbers."""
+    detector = TorchvisionDetector(family(name), Name(name), tensors[name], spec(precision="bf16"))
+    far = np.concatenate([found.xyxy for found in detector.start(pictures()).result()])
+    far = far[(far > 128) & (far < 191)]
+    assert len(far) > 20 and (far == far.round()).mean() < 0.5
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_parts_of_every_family_compute_in_fewer_bits_when_told_to(name: str) -> None:
+    with torch.device("meta"):
+        network = family(name).new(7, 0.3, 0.5, 0)
+    reduce(network, torch.float16)
+    heavy = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    assert heavy and all(layer.weight.dtype is torch.float16 for layer in heavy)
 
 
 def test_fewer_proposals_are_looked_at_when_the_name_says_so(tensors: dict[str, dict[str, torch.Tensor]]) -> None:
