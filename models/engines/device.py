@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import torch
 
-from stream.errors import ModelError
+from stream.errors import ConfigError, ModelError
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Made = TypeVar("Made")
@@ -49,6 +49,16 @@ def place_here(precision: str, threads: int) -> Place:
 def computes_bf16() -> bool:
     """Whether the graphics card computes in bf16 itself, as those since Ampere (2020) do."""
     return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def check_device(device: str) -> None:
+    """Raises ConfigError unless torch computes on the device of that name: cpu, cuda or cuda:1."""
+    able = ["cpu"]
+    if cuda_here():
+        able += ["cuda", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+    if device not in able:
+        what = f"{device} asked for, but torch computes on {', '.join(able)} here"
+        raise ConfigError("device", what, "use one of these")
 
 
 def halved_to_fit(attempt: Callable[[int], Made], most: int) -> tuple[Made, str]:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from models.anchor_head import AnchorHead
+from models.engines.device import check_device, computes_bf16
 from models.families import family_name, family_of
 from models.files.weights import write_weights
 from models.nanodet import NanoDet
@@ -33,7 +34,7 @@ from models.training.loss import Loss
 from models.training.pictures import PictureStore
 from models.training.run import Run, begin, resume, save, start_network
 from models.training.start_boxes import begin_boxes
-from stream.errors import ConfigError, ModelError
+from stream.errors import ModelError
 from stream.messages import LABELS, Detections
 
 LARGEST_GRADIENT = 10.0
@@ -102,8 +103,7 @@ def detector_of(network: Network, score: float = 0.01) -> Detect:
 
 def _train(settings: TrainSettings, tell: Tell) -> Network:
     torch.set_num_threads(settings.threads)
-    if settings.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError("device", f"{settings.device} asked for, but torch sees no CUDA here", "use device cpu")
+    check_device(settings.device)
     sets = read_sets(settings.data, settings.shares, "train")
     store, data = PictureStore(sets, settings.out), [item for items in sets for item in items]
     batches = Batches(data, store, settings.batch, settings.seed, settings.mosaic)
@@ -214,5 +214,5 @@ def _keep(settings: TrainSettings, run: Run, row: dict[str, Any]) -> dict[str, A
 
 
 def _has_bf16(device: str) -> bool:
-    """True where bf16 is faster than f32: CUDA, and processors with bf16 instructions."""
-    return device.startswith("cuda") or bool(torch.cpu._is_avx512_bf16_supported())
+    """True where bf16 is faster than f32: graphics cards that compute in it, and processors with its instructions."""
+    return computes_bf16() if device.startswith("cuda") else bool(torch.cpu._is_avx512_bf16_supported())

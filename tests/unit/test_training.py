@@ -324,3 +324,35 @@ def test_a_disturbance_changes_the_picture_and_nothing_else_when_drawn(change: C
     one, again = (change(picture.copy(), np.random.default_rng(2)) for _ in range(2))
     assert one.shape == picture.shape and one.dtype == np.uint8 and (one != picture).any()
     np.testing.assert_array_equal(one, again)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "gpu"])
+def test_config_error_when_torch_does_not_compute_on_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr("models.engines.device.cuda_here", lambda: False)
+    with pytest.raises(ConfigError, match=f"{device} asked for, but torch computes on cpu here"):
+        train(settings(make_data(tmp_path), device=device))
+
+
+def test_batch_is_halved_and_told_when_the_memory_does_not_suffice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_of_memory(network: YOLOX, x: torch.Tensor, truth: Any) -> tuple[torch.Tensor, ...]:
+        if x[:, 0].numel() > 2 * 256 * 416:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return (network(x),)
+
+    monkeypatch.setattr(YOLOX, "learn", short_of_memory)
+    rows: list[dict[str, Any]] = []
+    train(settings(make_data(tmp_path), batch=4, steps=1), rows.append)
+    assert rows[0] == {"batch": 2, "why": "out of memory"} and rows[-1]["step"] == 1
+
+
+def test_model_error_when_not_one_picture_fits_into_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*args: Any) -> tuple[torch.Tensor, ...]:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(YOLOX, "learn", no_memory)
+    with pytest.raises(ModelError, match="not enough memory for one picture"):
+        train(settings(make_data(tmp_path), batch=2, steps=1))
