@@ -83,7 +83,7 @@ def _stamp(file: Path, changed_ns: int) -> str:
 
 def all_rows(store: Path, more: Sequence[str], *, quick: bool) -> list[Row]:
     """store: a folder for descriptions and random weights; more: NAME=WEIGHTS trained on road users. quick: every
-    detector at one size, on the engine and precision that it runs on by itself."""
+    detector at one size, in the precision that it takes by itself, on OpenVINO and on the engine chosen here."""
     rows = [*_own(), *_foreign(store), *_published(store)]
     rows += [
         Row(name, size, "openvino", "auto", path, "road users")
@@ -92,10 +92,12 @@ def all_rows(store: Path, more: Sequence[str], *, quick: bool) -> list[Row]:
     ]
     if not quick:
         return rows
-    found: dict[str, Row] = {}
+    chosen = engines_here()[0]
+    found: dict[tuple[str, str], Row] = {}
     for row in rows:
-        if row.precision == "auto" and row.engine == engines_here()[0] and (row.input == 416 or row.name not in found):
-            found[row.name] = row
+        kind = row.name, row.engine
+        if row.precision == "auto" and row.engine in ("openvino", chosen) and (row.input == 416 or kind not in found):
+            found[kind] = row
     return list(found.values())
 
 

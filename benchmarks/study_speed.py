@@ -4,7 +4,7 @@
 
 Prints JSON. ms, ms_min: median and least of a pass of one picture on one thread, from pixels to boxes; best_ms: a
 picture with all cores and the best of several batches; memory_mb: what this process takes at most beyond what it took
-before the detector was opened, batches included.
+before the detector was opened, batches included; on a graphics card, what of the card's memory is held for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from study_rows import SHARED
 
-from models.bench import throughput
+from models.bench import noise, throughput
 from models.contract import DetectorSpec
 from models.registry import engines_here, open_detector
 from models.scoring.stills import letterboxed
@@ -34,12 +34,13 @@ def main() -> None:
     width, height = (int(side) for side in size.split("x"))
     spec = DetectorSpec(model, ((height, width),), engine, precision, threads=1, streams=1)
     open_detector(DetectorSpec("roadtally-nano", ((64, 64),), engine)).close()  # the engine's own share of memory
-    before_mb = _memory_mb()
+    card = engine == "torch" and engines_here()[0] == "torch"
+    before_mb = _memory_mb(card)
     times = _alone(spec, _picture(height, width), float(seconds))
-    batches = CUDA_BATCHES if engine == "torch" and engines_here()[0] == "torch" else BATCHES[engine]
+    batches = CUDA_BATCHES if card else BATCHES[engine]
     best_ms, batch = min(_together(spec, batch, float(seconds)) for batch in batches)
     figures = {"ms": float(np.median(times)), "ms_min": min(times), "best_ms": best_ms, "batch": batch}
-    print(json.dumps(figures | {"memory_mb": max(0.0, _memory_mb() - before_mb)}))
+    print(json.dumps(figures | {"memory_mb": max(0.0, _memory_mb(card) - before_mb)}))
 
 
 def _alone(spec: DetectorSpec, picture: np.ndarray, seconds: float) -> list[float]:
@@ -64,8 +65,8 @@ def _together(spec: DetectorSpec, batch: int, seconds: float) -> tuple[float, in
     detector = open_detector(
         DetectorSpec(spec.model, (input_hw,), spec.engine, spec.precision, max_batch=batch, threads=cores)
     )
-    throughput(detector, input_hw, batch, seconds / 4)
-    rate = throughput(detector, input_hw, batch, seconds)
+    throughput(detector, noise(input_hw, batch), seconds / 4)
+    rate = throughput(detector, noise(input_hw, batch), seconds)
     detector.close()
     return 1000 / rate, batch
 
@@ -81,7 +82,12 @@ def _picture(height: int, width: int) -> np.ndarray:
     return letterboxed(pixels, Letterbox((0, 0, pixels.shape[1], pixels.shape[0]), (height, width)))
 
 
-def _memory_mb() -> float:
+def _memory_mb(card: bool) -> float:
+    """The most that was held."""
+    if card:
+        import torch
+
+        return torch.cuda.max_memory_reserved() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -34,17 +34,17 @@ def bench(spec: DetectorSpec, batches: tuple[int, ...] = (1,), seconds: float = 
     try:
         for input_hw in spec.input_hw:
             for batch in batches:
-                throughput(detector, input_hw, batch, seconds / 4)
-                rate = throughput(detector, input_hw, batch, seconds)
-                latency = _latency(detector, _noise(input_hw, batch), seconds / 2)
+                pictures = noise(input_hw, batch)
+                throughput(detector, pictures, seconds / 4)
+                rate = throughput(detector, pictures, seconds)
+                latency = _latency(detector, pictures, seconds / 2)
                 yield BenchRow(spec.model, input_hw, batch, rate, latency)
     finally:
         detector.close()
 
 
-def throughput(detector: Detector, input_hw: tuple[int, int], batch: int, seconds: float) -> float:
-    """Pictures per second with in_flight passes under way."""
-    pictures = _noise(input_hw, batch)
+def throughput(detector: Detector, pictures: np.ndarray, seconds: float) -> float:
+    """Pictures per second with in_flight passes under way, each over the same batch u8 (B, h, w, 3)."""
     waiting: deque[Pending] = deque()
     began, done = time.perf_counter(), 0
     while time.perf_counter() - began < seconds or not waiting:  # at least one, however busy the machine
@@ -56,7 +56,7 @@ def throughput(detector: Detector, input_hw: tuple[int, int], batch: int, second
     return done / (time.perf_counter() - began)
 
 
-def _noise(input_hw: tuple[int, int], batch: int) -> np.ndarray:
+def noise(input_hw: tuple[int, int], batch: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
 
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import openvino as ov
 
-from models.bench import throughput
+from models.bench import noise, throughput
 from models.contract import DetectorSpec
 from models.engines.openvino import NO_INT8, OpenVinoDetector, graph_of, int8_path
 from models.engines.telemetry import no_telemetry
@@ -69,7 +69,7 @@ def quantise(model: str, source: Path, long_side: int) -> Gain:
 
 
 def _turn(native: OpenVinoDetector, fast: OpenVinoDetector, input_hw: tuple[int, int]) -> tuple[float, float]:
-    first, second = (1000 / throughput(one, input_hw, 1, SECONDS) for one in (native, fast))
+    first, second = (1000 / throughput(one, noise(input_hw, 1), SECONDS) for one in (native, fast))
     return first, second
 
 

@@ -6,6 +6,8 @@ before the next begins, so they share the memory of the largest.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -62,16 +64,14 @@ class CudaLane:
         """Upload, pass and fetch, none of which is waited for. Pictures u8 (B, h, w, 3) in pinned memory are read
         where they are, and may not change before `raw`; others are copied first."""
         input_hw, count = (pictures.shape[1], pictures.shape[2]), len(pictures)
-        pinned, graphs = self._pinned[input_hw], self._graphs[input_hw]
+        pinned = self._pinned[input_hw]
         self._given, self._rows = _in_pinned_memory(pictures, pinned.pictures), pinned.rows[:count]
         with torch.cuda.stream(self._stream):
-            for first in range(0, count, max(graphs)):
-                part = slice(first, min(first + max(graphs), count))
-                pictures_in_part = part.stop - first
-                run = graphs[min(size for size in graphs if size >= pictures_in_part)]
-                run.uploaded[:pictures_in_part].copy_(self._given[part], non_blocking=True)
+            for part, run in self._parts(input_hw, count):
+                here = slice(part.stop - part.start)
+                run.uploaded[here].copy_(self._given[part], non_blocking=True)
                 run.graph.replay()
-                self._rows[part].copy_(run.output[:pictures_in_part], non_blocking=True)
+                self._rows[part].copy_(run.output[here], non_blocking=True)
             self._end.record()
 
     def done(self) -> bool:
@@ -82,10 +82,25 @@ class CudaLane:
         self._end.synchronize()
         return self._rows.numpy()
 
-    def again(self, input_hw: Hw, batch: int) -> None:
-        """The network alone, over what lies on the card already; not waited for."""
+    def run_alone(self, pictures: np.ndarray, passes: int) -> float:
+        """Seconds that so many passes take by themselves, over a batch that lies on the card."""
+        self.start(pictures)
+        self._end.synchronize()
+        began_s = time.perf_counter()
         with torch.cuda.stream(self._stream):
-            self._graphs[input_hw][batch].graph.replay()
+            for _ in range(passes):
+                for _, run in self._parts((pictures.shape[1], pictures.shape[2]), len(pictures)):
+                    run.graph.replay()
+            self._end.record()
+        self._end.synchronize()
+        return time.perf_counter() - began_s
+
+    def _parts(self, input_hw: Hw, count: int) -> Iterator[tuple[slice, Captured]]:
+        """What of a batch goes through which graph."""
+        graphs = self._graphs[input_hw]
+        for first in range(0, count, max(graphs)):
+            part = slice(first, min(first + max(graphs), count))
+            yield part, graphs[min(size for size in graphs if size >= part.stop - first)]
 
     @torch.inference_mode()
     def _capture(self, uploaded: Tensor) -> Captured:

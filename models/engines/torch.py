@@ -7,6 +7,7 @@ upload of one batch runs under the pass of the other. Resize was done before; co
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
@@ -36,9 +37,7 @@ class Lane(Protocol):
         """Waits; f32 (A, outputs of a cell) of each picture of the batch that was started."""
         ...
 
-    def again(self, input_hw: Hw, batch: int) -> None:
-        """One pass of the network alone, over what lies on its device already."""
-        ...
+    def run_alone(self, pictures: np.ndarray, passes: int) -> float: ...
 
 
 class TorchPending:
@@ -92,10 +91,10 @@ class TorchDetector:
         self._turn = (self._turn + 1) % len(self._lanes)
         return pending
 
-    def again(self, input_hw: Hw, batch: int) -> None:
-        """One pass of the network alone over a batch that lies on its device, to measure the rest by. On CUDA it is
-        not waited for."""
-        self._lanes[0].again(input_hw, batch)
+    def run_alone(self, pictures: np.ndarray, passes: int) -> float:
+        """Seconds that the network alone takes for so many passes over a batch that lies on its device already: what
+        a detector does beside is measured by it."""
+        return self._lanes[0].run_alone(pictures, passes)
 
     def close(self) -> None:
         for last in filter(None, self._last):
@@ -124,7 +123,7 @@ def _lanes(network: Network, place: Place, spec: DetectorSpec) -> tuple[list[Lan
             return [CudaLane(deployed, device, spec.input_hw, (batch, spec.max_batch)) for _ in range(CUDA_LANES)]
         lane = PlainLane(deployed, device, batch)
         for input_hw in spec.input_hw if device.type == "cuda" else ():
-            lane.again(input_hw, batch)  # whether the memory suffices
+            lane.start(noise(input_hw, batch))  # whether the memory suffices
         return [lane]
 
     return halved_to_fit(attempt, spec.max_batch) if device.type == "cuda" else (attempt(spec.max_batch), "")
@@ -136,7 +135,6 @@ class PlainLane:
     def __init__(self, network: Deployed, device: torch.device, most: int) -> None:
         """most: pictures a pass; a larger batch is passed in parts."""
         self._network, self._device, self._most = network, device, most
-        self._lying = torch.empty(0)
 
     @torch.inference_mode()
     def start(self, pictures: np.ndarray) -> None:
@@ -151,15 +149,32 @@ class PlainLane:
         return self._raw
 
     @torch.inference_mode()
-    def again(self, input_hw: Hw, batch: int) -> None:
-        shape = (batch, *input_hw, 3)
-        if self._lying.shape != shape:  # noise makes for many proposals
-            pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-            self._lying = torch.from_numpy(pictures).to(self._device)
-        self._network(self._lying)
+    def run_alone(self, pictures: np.ndarray, passes: int) -> float:
+        return seconds_of(self._network, list(uploads(pictures, self._device, self._most)), passes)
 
 
 def uploads(pictures: np.ndarray, device: torch.device, most: int) -> Iterable[torch.Tensor]:
     """Pictures u8 (B, h, w, 3) on the device, in parts of at most so many."""
     writeable = np.require(pictures, requirements=("C", "W"))  # those of another host are not: torch would warn
     return (part.to(device) for part in torch.split(torch.from_numpy(writeable), most))
+
+
+def noise(input_hw: Hw, batch: int) -> np.ndarray:
+    """Pictures that make for many proposals, u8 (B, h, w, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
+
+
+def seconds_of(network: Callable[[torch.Tensor], object], parts: list[torch.Tensor], passes: int) -> float:
+    """Seconds for so many passes of a batch whose parts lie on the device."""
+    _finish(parts[0].device)
+    began_s = time.perf_counter()
+    for _ in range(passes):
+        for part in parts:
+            network(part)
+    _finish(parts[0].device)
+    return time.perf_counter() - began_s
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()

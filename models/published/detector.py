@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.contract import DetectorSpec, Finished
 from models.engines.device import halved_to_fit, place_here
-from models.engines.torch import checked, uploads
+from models.engines.torch import checked, noise, seconds_of, uploads
 from models.published.family import Family
 from models.published.name import Name
 from models.published.network import MAPS, classes_of, network_of
@@ -35,10 +35,9 @@ class TorchvisionDetector:
         self._network = network_of(family, tensors, name, spec)
         if place.dtype is not torch.float32:
             reduce(self._network, place.dtype)
-        self._lying = torch.empty(0)
         self._most, note = spec.max_batch, ""
         if place.device.type == "cuda":
-            self._most, note = halved_to_fit(self._fits, spec.max_batch)
+            _, note = halved_to_fit(self._move, spec.max_batch)
         weights = Path(name.file).stem if name.file else "COCO"
         self.describe = f"{family.name} ({weights}) on {place.describe}{note}"
 
@@ -56,23 +55,20 @@ class TorchvisionDetector:
             raise ModelError("detector", f"torch failed during a pass ({error})") from error
 
     @torch.inference_mode()
-    def again(self, input_hw: Hw, batch: int) -> None:
-        """One pass of the network alone over a batch that lies on its device, to measure the rest by. On CUDA its end
-        is not waited for."""
-        shape = (batch, *input_hw, 3)
-        if self._lying.shape != shape:  # noise makes for many proposals
-            pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-            self._lying = torch.from_numpy(pictures).to(self._device)
-        self._network(_rgb(self._lying))
+    def run_alone(self, pictures: np.ndarray, passes: int) -> float:
+        """See models.engines.torch.TorchDetector."""
+        parts = [_rgb(part) for part in uploads(pictures, self._device, self._most)]
+        return seconds_of(self._network, parts, passes)
 
     def close(self) -> None:
         del self._network
 
-    def _fits(self, batch: int) -> int:
+    def _move(self, batch: int) -> None:
+        """To the device, where the memory suffices for passes of so many pictures."""
         self._network.to(self._device)
+        self._most = batch
         for input_hw in self._spec.input_hw:
-            self.again(input_hw, batch)
-        return batch
+            self.run_alone(noise(input_hw, batch), 1)
 
     def _read(self, found: dict[str, Tensor], input_hw: Hw) -> Detections:
         label = self._labels[found["labels"].cpu().numpy()]

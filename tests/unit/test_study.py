@@ -114,3 +114,40 @@ def test_clips_are_kept_apart_when_their_files_are_named_alike(tmp_path: Path, m
         for clip in clips:
             clip.count(rows(tmp_path)[0], tmp_path / "kept")  # type: ignore[arg-type]
     assert seen == [str(clip.path) for clip in clips]
+
+
+def test_quick_look_has_every_detector_on_openvino_when_torch_is_chosen_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a graphics card the quick look left out whatever runs on OpenVINO only, and measured no accuracy."""
+    import study_rows
+
+    names = {}
+    for chosen in ("openvino", "torch"):
+        monkeypatch.setattr(study_rows, "engines_here", lambda chosen=chosen: (chosen,))
+        names[chosen] = {(row.name, row.engine) for row in study_rows.all_rows(tmp_path, (), quick=True)}
+    assert names["openvino"] < names["torch"]
+    assert {engine for _, engine in names["openvino"]} == {"openvino"}
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_curve_has_a_row_for_each_batch_beside_the_network_alone(tmp_path: Path, engine: str) -> None:
+    from argparse import Namespace
+
+    from detectors import CURVE_HEAD, curve_rows
+
+    from models.arch import Arch
+    from models.families import new_network
+    from models.files.weights import write_weights
+
+    weights = tmp_path / "small.safetensors"
+    write_weights(new_network(Arch(width=0.125)), weights, {})
+    given = Namespace(detector=[str(weights)], precision=["f32"], inputs=["64x32"], batches=[1, 3], engine=engine,
+                      threads=1, seconds=0.01, turns=1, data=tmp_path)  # fmt: skip
+    found = [dict(zip(CURVE_HEAD, row, strict=True)) for row in curve_rows(given)]
+    assert [row["batch"] for row in found] == [1, 3]
+    for row in found:
+        assert row["pictures/s"] > 0 and row["from pinned memory"] == "-"
+        assert (row["network alone"] == "-") == (engine == "openvino")
+        if engine == "torch":
+            assert row["share %"] == pytest.approx(100 * row["pictures/s"] / row["network alone"])
