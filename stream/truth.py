@@ -17,3 +17,14 @@ class TrueCrossing(msgspec.Struct, frozen=True):
     label: str
     direction: str
     flag: str
+
+
+class TrueTurn(msgspec.Struct, frozen=True):
+    """One row of a truth file of movements: from line to line. frame: 0-based, in decode order, when it came in."""
+
+    clip: str
+    origin: str
+    destination: str
+    frame: int
+    label: str
+    flag: str

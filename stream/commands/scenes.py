@@ -21,12 +21,18 @@ class SynthOptions:
     """Of `roadtally synth`."""
 
     out: Annotated[Path, typer.Option("--out", help="Folder of the clip and its truth.")] = Path("runs/synth")
+    place: Annotated[
+        Literal["road", "crossroads", "t-junction"],
+        typer.Option(help="A straight road, or a junction, with its true turning movements."),
+    ] = "road"
     seed: Seed = 7
     light: Light = "day"
     duration_s: Duration = 20.0
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0
     size: Annotated[str, typer.Option(help="Width x height.")] = "640x360"
-    density: Annotated[float, typer.Option(help="1: about 850 vehicles a lane and hour.")] = 1.0
+    density: Annotated[
+        float, typer.Option(help="1: about 850 vehicles a lane and hour, or 220 on an arm of a junction.")
+    ] = 1.0
     pictures: Annotated[
         int, typer.Option(help="No clip, but so many pictures of many places and lights, for `roadtally train`.")
     ] = 0
@@ -34,7 +40,7 @@ class SynthOptions:
 
 @fields_as_options
 def synth(options: SynthOptions) -> None:
-    """Make a synthetic traffic clip with its true boxes and true crossings."""
+    """Make a synthetic traffic clip with its true boxes, crossings and turning movements."""
     from stream.config.options import read_size
     from stream.synth import make
 
@@ -43,6 +49,7 @@ def synth(options: SynthOptions) -> None:
         return
     width, height = read_size("--size", options.size)
     settings = _settings(
+        place=options.place,
         seed=options.seed,
         light=options.light,
         duration_s=options.duration_s,
@@ -52,12 +59,11 @@ def synth(options: SynthOptions) -> None:
         density=options.density,
     )
     result = make(settings, options.out)
-    for path in (result.clip, result.gt, result.crossings, result.line_file):
-        typer.echo(f"  {path}")
-    line = result.line
-    typer.echo(
-        f"count it: roadtally run {result.clip} --line {line.name}:{line.x1:g},{line.y1:g},{line.x2:g},{line.y2:g}"
-    )
+    for path in (result.clip, result.gt, result.crossings, result.line_file, result.movements):
+        if path is not None:
+            typer.echo(f"  {path}")
+    lines = (f"--line {line.name}:{line.x1:g},{line.y1:g},{line.x2:g},{line.y2:g}" for line in result.lines)
+    typer.echo(f"count it: roadtally run {result.clip} {' '.join(lines)}")
 
 
 def _pictures(out: Path, count: int, seed: int) -> None:

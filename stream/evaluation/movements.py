@@ -17,19 +17,9 @@ from stream.evaluation.deviation import Row, weighted
 from stream.messages import LABELS
 from stream.results.movements import Turn
 from stream.rows import read_rows
+from stream.truth import TrueTurn
 
 COLUMNS = ("clip", "origin", "destination", "frame", "class", "flag")
-
-
-class TrueTurn(msgspec.Struct, frozen=True):
-    """One row of a truth file. frame: 0-based, in decode order, when it came in."""
-
-    clip: str
-    origin: str
-    destination: str
-    frame: int
-    label: str
-    flag: str
 
 
 class MovementScore(msgspec.Struct, frozen=True):

@@ -90,9 +90,13 @@ def _named(user: RoadUser, crossings: Iterable[Crossing]) -> RoadUser:
 
 
 def _way(crossings: Sequence[Crossing]) -> Way | None:
-    """From the first to the last gate of a track; None where it did not cross two, or the same one twice."""
+    """From the first line of a track to its last; None where it did not cross two, or the same one twice.
+
+    Who waits on the first line may be counted there and back: the gate is the one by which it left that line for good.
+    """
     gates = [(c.line, c.direction) for c in crossings]
-    return (gates[0], gates[-1]) if gates and gates[0] != gates[-1] else None
+    first = next((k for k, (line, _) in enumerate(gates) if line != gates[0][0]), 1) - 1
+    return (gates[first], gates[-1]) if gates and gates[first] != gates[-1] else None
 
 
 def _learn(users: Sequence[RoadUser], complete: dict[int, Way], diagonal_px: float) -> dict[Way, Prototypes]:

@@ -1,9 +1,11 @@
 """Synthetic traffic with exact truth: a seeded scene, drawn as a road camera would see it.
 
 settings ── what to make                    make(settings, out_dir), draw(settings), simulate(settings), watch(settings)
-road, traffic ── who is on the road         camera ── how it is projected
-solids, vehicles, figures, cast ── bodies   light, lamps, scenery, render ── how it looks
-truth ── boxes, visibility, crossings       clip ── all of it, into files
+road, traffic ── who is on a straight road  arms, junction_traffic, walkers ── who is at a junction
+places ── which of them, and its camera     site, junction_site, scenery ── what is there without them
+solids, figures, cast ── bodies             light, lamps, render ── how it looks
+truth, movements ── what is true            clip ── all of it, into files
+junction ── tracks without pictures, to cut them
 """
 
 from stream.synth.clip import draw, make, simulate, watch

@@ -1,6 +1,6 @@
-"""A pinhole camera on a mast beside a straight road.
+"""A pinhole camera on a mast, beside a straight road or before a junction.
 
-Road axes, metres: x to the right, y along the road away from the camera, z up; the mast stands at y = 0.
+Road axes, metres: x to the right, y away from the camera (along a straight road), z up; the mast stands at y = 0.
 """
 
 from __future__ import annotations
@@ -67,7 +67,20 @@ def mast_camera(size: tuple[int, int], seed: int, half_road_m: float) -> RoadCam
     yaw = np.arctan2(-side_m, rng.uniform(25, 29))  # at the middle of the road, where its lines can be
     focal_px = min(width, height * 16 / 9) * rng.uniform(1.14, 1.24) * (8.0 / half_road_m) ** 0.7
     pitch = np.deg2rad(rng.uniform(2.7, 4.2)) + np.arctan2(height / 2, focal_px)
+    position = np.array([side_m, 0.0, rng.uniform(6.8, 7.6)])
+    return _aimed(size, float(focal_px), position, float(yaw), float(pitch))
+
+
+def junction_camera(size: tuple[int, int], seed: int) -> RoadCamera:
+    """A camera that sees a whole junction: higher, with a wider lens, at the corner of two arms or over one of them."""
+    rng = np.random.default_rng([seed, 1])
+    focal_px = float(min(size[0], size[1] * 16 / 9) * rng.uniform(0.64, 0.70))
+    pitch = np.deg2rad(rng.uniform(1.0, 3.0)) + np.arctan2(size[1] / 2, focal_px)
+    return _aimed(size, focal_px, np.array([0.0, 0.0, rng.uniform(9.0, 11.5)]), 0.0, float(pitch))
+
+
+def _aimed(size: tuple[int, int], focal_px: float, position: np.ndarray, yaw: float, pitch: float) -> RoadCamera:
+    """yaw: to the right of y, pitch: below the horizon; radians."""
     forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), -np.sin(pitch)])
     right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])
-    position = np.array([side_m, 0.0, rng.uniform(6.8, 7.6)])
-    return RoadCamera(width, height, float(focal_px), position, np.stack([right, np.cross(forward, right), forward]))
+    return RoadCamera(*size, focal_px, position, np.stack([right, np.cross(forward, right), forward]))

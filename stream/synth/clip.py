@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from stream.errors import OutputError
 from stream.scene import Line
-from stream.synth.camera import RoadCamera, mast_camera
-from stream.synth.cast import Cast, Sighting
+from stream.synth.cast import Cast, Present, Sighting
 from stream.synth.light import daylight
+from stream.synth.movements import MovementBook
+from stream.synth.places import Place, place_of
 from stream.synth.render import Renderer
-from stream.synth.road import Road
 from stream.synth.settings import SynthResult, SynthSettings
-from stream.synth.traffic import play
-from stream.synth.truth import CrossingBook, TrueFrame, mot_rows, true_frame, write_crossings, write_lines
+from stream.synth.truth import CrossingBook, TrueFrame, mot_rows, true_frame
+from stream.synth.truth_files import write_crossings, write_lines, write_movements
 from stream.truth import TrueCrossing
 
 CLIP = "clip"
@@ -26,16 +26,16 @@ CLIP = "clip"
 
 def simulate(settings: SynthSettings) -> Iterator[TrueFrame]:
     """The truth of each frame, without drawing it."""
-    for _, truth in _scenes(settings, _camera(settings)):
+    for _, _, truth in _scenes(settings, place_of(settings)):
         yield truth
 
 
 def watch(settings: SynthSettings) -> tuple[list[TrueFrame], tuple[Line, ...], list[TrueCrossing]]:
     """The truth of each frame, the lines that `make` would write, and who crosses them, without drawing it."""
-    camera = _camera(settings)
-    lines = _lines(settings) or (suggest_line(camera, Road(settings.lanes)),)
+    place = place_of(settings)
+    lines = _lines(settings, place)
     book, frames = CrossingBook(CLIP, lines, settings.fps), []
-    for seen, truth in _scenes(settings, camera):
+    for _, seen, truth in _scenes(settings, place):
         book.see(seen, truth)
         frames.append(truth)
     return frames, lines, book.rows()
@@ -43,70 +43,61 @@ def watch(settings: SynthSettings) -> tuple[list[TrueFrame], tuple[Line, ...], l
 
 def draw(settings: SynthSettings, every: int = 1) -> Iterator[tuple[np.ndarray, TrueFrame]]:
     """Each `every`th picture, u8 (height, width, 3) BGR, with its truth; nothing is written."""
-    camera = _camera(settings)
-    renderer = _renderer(settings, camera)
-    for seen, truth in _scenes(settings, camera):
+    place = place_of(settings)
+    renderer = _renderer(settings, place)
+    for _, seen, truth in _scenes(settings, place):
         if truth.seq % every == 0:
             yield renderer.picture(seen), truth
 
 
 def make(settings: SynthSettings, out_dir: Path) -> SynthResult:
-    """Write clip.mp4, gt.txt, truth_crossings.csv and truth_lines.csv into out_dir, which is created.
+    """Write clip.mp4, gt.txt, truth_crossings.csv, truth_lines.csv and, of a junction, truth_movements.csv.
+
+    out_dir is created.
 
     Raises OutputError where the folder or a file in it cannot be written.
     """
-    camera = _camera(settings)
-    suggested = suggest_line(camera, Road(settings.lanes))
-    lines = _lines(settings) or (suggested,)
-    size = (settings.width, settings.height)
-    names = ("clip.mp4", "gt.txt", "truth_crossings.csv", "truth_lines.csv")
-    clip, gt, crossings, line_file = (out_dir / name for name in names)
+    place = place_of(settings)
+    lines, size = _lines(settings, place), (settings.width, settings.height)
+    names = ("clip.mp4", "gt.txt", "truth_crossings.csv", "truth_lines.csv", "truth_movements.csv")
+    clip, gt, crossings, line_file, movements = (out_dir / name for name in names)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        renderer, book = _renderer(settings, camera), CrossingBook(CLIP, lines, settings.fps)
+        renderer, book, ways = _renderer(settings, place), CrossingBook(CLIP, lines, settings.fps), MovementBook(CLIP)
         with ClipWriter(clip, size, settings.fps) as writer, gt.open("w", encoding="ascii") as mot:
-            for seen, truth in _scenes(settings, camera):
+            for users, seen, truth in _scenes(settings, place):
                 mot.write(mot_rows(truth))
                 book.see(seen, truth)
+                ways.see(users)
                 writer.write(renderer.picture(seen))
         write_crossings(crossings, book.rows())
         write_lines(line_file, CLIP, lines, size)
+        if settings.place != "road":
+            write_movements(movements, ways.rows(book.by_track()))
     except OSError as error:  # PyAV's errors of writing are OSErrors too
         raise OutputError.refused(
             out_dir, "written", error, "choose a folder with space left that you can write to"
         ) from error
-    return SynthResult(clip, gt, crossings, line_file, settings.frames, suggested, lines)
+    turned = None if settings.place == "road" else movements
+    return SynthResult(clip, gt, crossings, line_file, settings.frames, place.suggested[0], lines, turned)
 
 
-def _camera(settings: SynthSettings) -> RoadCamera:
-    return mast_camera((settings.width, settings.height), settings.seed, Road(settings.lanes).kerb_x_m)
+def _renderer(settings: SynthSettings, place: Place) -> Renderer:
+    return Renderer(place.camera, place.site, daylight(settings.light, settings.seed), settings.seed)
 
 
-def _renderer(settings: SynthSettings, camera: RoadCamera) -> Renderer:
-    return Renderer(camera, Road(settings.lanes), daylight(settings.light, settings.seed), settings.seed)
-
-
-def _scenes(settings: SynthSettings, camera: RoadCamera) -> Iterator[tuple[list[Sighting], TrueFrame]]:
-    cast = Cast(camera, daylight(settings.light, settings.seed))
-    for seq, users in enumerate(play(settings)):
+def _scenes(settings: SynthSettings, place: Place) -> Iterator[tuple[Sequence[Present], list[Sighting], TrueFrame]]:
+    """The road users of each frame, those of them that reach into the picture, and the truth."""
+    cast = Cast(place.camera, daylight(settings.light, settings.seed))
+    for seq, users in enumerate(place.play()):
         seen = cast.sightings(users)
-        yield seen, true_frame(seq, seq / settings.fps, seen, (settings.width, settings.height))
+        yield users, seen, true_frame(seq, seq / settings.fps, seen, (settings.width, settings.height))
 
 
-def _lines(settings: SynthSettings) -> tuple[Line, ...]:
+def _lines(settings: SynthSettings, place: Place) -> tuple[Line, ...]:
     size = np.array([settings.width, settings.height] * 2)
-    return tuple(Line(name, *(np.array(ends) * size).tolist()) for name, ends in settings.lines.items())
-
-
-def suggest_line(camera: RoadCamera, road: Road) -> Line:
-    """Straight across the road from kerb to kerb, as near as the whole of it is well inside the picture."""
-    for y_m in np.arange(16.0, 80.0, 0.5):
-        ends, _ = camera.project(np.array([(-road.kerb_x_m, y_m, 0.0), (road.kerb_x_m, y_m, 0.0)]))
-        share = ends / (camera.width, camera.height)
-        if share.min() > 0.03 and share[:, 0].max() < 0.97 and share[:, 1].max() < 0.72:
-            break
-    (x1, y1), (x2, y2) = ends.round(1).tolist()
-    return Line("road", x1, y1, x2, y2)
+    own = tuple(Line(name, *(np.array(ends) * size).tolist()) for name, ends in settings.lines.items())
+    return own or place.suggested
 
 
 class ClipWriter:

@@ -10,9 +10,11 @@ import numpy as np
 
 from stream.synth.camera import RoadCamera
 from stream.synth.light import Colour, Daylight
-from stream.synth.solids import SHIFT, Haze, fixed_point
+from stream.synth.solids import SHIFT, Haze, Stance, fixed_point
 
 POSES = 16  # of one cycle of steps or pedals
+THINNEST = 0.8  # px: a line is drawn with one at least, and many that are thinner would make a disc of a wheel
+WAYS = ((0, 0, 1), (0, 0, -1), (1, 0, 0), (-1, 0, 0))
 
 
 class Stroke(NamedTuple):
@@ -33,30 +35,32 @@ Maker = Callable[[np.random.Generator, float], list[Stroke]]
 
 
 class Figure:
-    """A posed body ready to draw for one heading; stride_m is travelled in one cycle of poses."""
+    """A posed body; stride_m is travelled in one cycle of poses."""
 
-    def __init__(self, pose: Maker, stride_m: float, look: int, heading: int, light: Daylight) -> None:
-        turn = np.array([[0, heading, 0], [-heading, 0, 0], [0, 0, 1.0]])
+    def __init__(self, pose: Maker, stride_m: float, look: int, light: Daylight) -> None:
         self._stride_m = stride_m
-        self._poses = [_Pose(pose(np.random.default_rng(look), i / POSES), turn, light) for i in range(POSES)]
+        self._poses = [_Pose(pose(np.random.default_rng(look), i / POSES), light) for i in range(POSES)]
 
-    def outline(self, phase: float) -> np.ndarray:
+    def outline(self, stance: Stance) -> np.ndarray:
         """(P, 3) points of the strokes with their radii added above, below and aside, in road axes."""
-        return self._pose(phase).outline
+        pose = self._pose(stance.phase)
+        points = pose.points @ stance.turn + stance.at_m
+        reach = np.repeat(pose.radius, pose.counts)[:, None]
+        return np.concatenate([points + reach * np.array(way) for way in WAYS])
 
     def _pose(self, phase: float) -> _Pose:
         return self._poses[int(phase / self._stride_m * POSES) % POSES]
 
-    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float, haze: Haze) -> None:
+    def draw(self, canvas: np.ndarray, camera: RoadCamera, stance: Stance, haze: Haze) -> None:
         """Paint the strokes, the far ones first; wide ones get a brighter upper half."""
-        pose = self._pose(phase)
-        xy, depth = camera.project(pose.points + at_m)
+        pose = self._pose(stance.phase)
+        xy, depth = camera.project(pose.points @ stance.turn + stance.at_m)
         fixed = fixed_point(xy)
         far = np.add.reduceat(depth, pose.starts) / pose.counts
         width = (2 * camera.focal_px / far) * pose.radius
         dark, bright = haze.over(pose.dark).tolist(), haze.over(pose.bright).tolist()
         for index in np.argsort(-far):
-            if width[index] < 0.35:  # spokes from afar
+            if width[index] < THINNEST:  # spokes from afar
                 continue
             points = fixed[pose.starts[index] : pose.starts[index] + pose.counts[index]]
             cv2.polylines(canvas, [points], False, dark[index], max(1, round(width[index])), cv2.LINE_AA, SHIFT)
@@ -69,8 +73,8 @@ class Figure:
 class _Pose:
     """Strokes as flat arrays, shaded: bright where the light comes from, dark elsewhere."""
 
-    def __init__(self, strokes: list[Stroke], turn: np.ndarray, light: Daylight) -> None:
-        self.points = np.concatenate([s.points for s in strokes]) @ turn
+    def __init__(self, strokes: list[Stroke], light: Daylight) -> None:
+        self.points = np.concatenate([s.points for s in strokes])
         self.counts = np.array([len(s.points) for s in strokes])
         self.starts = np.cumsum(self.counts) - self.counts
         self.radius = np.array([s.radius for s in strokes])
@@ -78,6 +82,3 @@ class _Pose:
         up, side = np.tile([0.0, 0.0, 1.0], (len(strokes), 1)), np.tile([0.0, -1.0, 0.0], (len(strokes), 1))
         self.bright = light.shade(colour, up, matt)
         self.dark = light.shade(colour, side, matt) * 0.9
-        reach = np.repeat(self.radius, self.counts)[:, None]
-        ways = ((0, 0, 1), (0, 0, -1), (1, 0, 0), (-1, 0, 0))
-        self.outline = np.concatenate([self.points + reach * np.array(way) for way in ways])

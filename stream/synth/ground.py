@@ -31,9 +31,13 @@ class Ground:
         grain = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         return grain * 1.4 * np.minimum(1.0, size_m / (3 * self.pixel_m))
 
+    def soft(self, inside_m: np.ndarray) -> np.ndarray:
+        """1 where inside_m (H, W) is positive, 0 where it is negative, soft over one pixel."""
+        return np.clip(inside_m / self.pixel_m + 0.5, 0, 1)
+
     def inside(self, half_m: float) -> np.ndarray:
         """1 up to half_m from the middle of the road, 0 beyond, soft over one pixel."""
-        return np.clip((half_m - np.abs(self.x_m)) / self.pixel_m + 0.5, 0, 1)
+        return self.soft(half_m - np.abs(self.x_m))
 
     def stripe(self, middle_m: float | np.ndarray, half_m: float) -> np.ndarray:
         """1 on a stripe along the road, 0 beside it, soft over one pixel and faint where thinner than one."""
@@ -41,21 +45,31 @@ class Ground:
         return edge * np.minimum(1, 2 * half_m / self.pixel_m)
 
 
-def ground_colour(ground: Ground, road: Road, rng: np.random.Generator) -> np.ndarray:
+def road_surface(ground: Ground, road: Road, rng: np.random.Generator) -> np.ndarray:
     """BGR f32 (H, W, 3) of the ground under full light."""
-    patchy = (ground.noise(3.0) + ground.noise(1.1) + 0.7 * ground.noise(0.35))[..., None]
-    dry = np.clip(0.25 + 0.3 * ground.noise(6.0), 0, 0.8)[..., None]
-    picture = (GRASS * (1 - dry) + EARTH * dry) * (1 + 0.09 * patchy)
-    picture = _lay(picture, PAVING * _slabs(ground) * (1 + 0.03 * patchy), ground.inside(road.footway_x_m))
-    picture = _lay(picture, KERB_STONE * (1 + 0.02 * patchy), ground.inside(road.kerb_x_m + KERB_M))
+    patchy = _patchy(ground)
+    picture = grass(ground)
+    picture = lay(picture, PAVING * _slabs(ground) * (1 + 0.03 * patchy), ground.inside(road.footway_x_m))
+    picture = lay(picture, KERB_STONE * (1 + 0.02 * patchy), ground.inside(road.kerb_x_m + KERB_M))
     asphalt = ASPHALT * (_wear(ground, road) * _repairs(ground, road, rng))[..., None]
-    picture = _lay(picture, asphalt, ground.inside(road.kerb_x_m))
+    picture = lay(picture, asphalt, ground.inside(road.kerb_x_m))
     gutter = sum(ground.stripe(side * (road.kerb_x_m - 0.12), 0.14) for side in (-1, 1))
-    picture = _lay(picture, picture * 0.82, np.asarray(gutter))
-    return _lay(picture, np.broadcast_to(WHITE_PAINT, picture.shape), _marks(ground, road))
+    picture = lay(picture, picture * 0.82, np.asarray(gutter))
+    return lay(picture, np.broadcast_to(WHITE_PAINT, picture.shape), _marks(ground, road))
 
 
-def _lay(below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
+def grass(ground: Ground) -> np.ndarray:
+    """BGR f32 (H, W, 3) of a meadow, dry in places."""
+    dry = np.clip(0.25 + 0.3 * ground.noise(6.0), 0, 0.8)[..., None]
+    return (GRASS * (1 - dry) + EARTH * dry) * (1 + 0.09 * _patchy(ground))
+
+
+def _patchy(ground: Ground) -> np.ndarray:
+    return (ground.noise(3.0) + ground.noise(1.1) + 0.7 * ground.noise(0.35))[..., None]
+
+
+def lay(below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """One surface (H, W, 3) over another where share (H, W) is 1, mixed where it is less."""
     return below + (above - below) * share[..., None]
 
 

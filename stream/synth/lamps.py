@@ -10,7 +10,7 @@ import numpy as np
 from stream.synth.camera import RoadCamera
 from stream.synth.cast import Sighting
 from stream.synth.light import Daylight
-from stream.synth.road import POST_SPACING_M, Road
+from stream.synth.site import Site
 from stream.synth.solids import SHIFT, fixed_point
 
 COARSE = 4  # light on the road is worked out on a picture so many times smaller
@@ -27,15 +27,14 @@ LAMPS_M = {
 class Lamps:
     """Turns a picture drawn by daylight into one of dusk or night."""
 
-    def __init__(self, camera: RoadCamera, road: Road, light: Daylight) -> None:
+    def __init__(self, camera: RoadCamera, site: Site, light: Daylight) -> None:
         self._camera = camera
         small = (camera.width // COARSE, camera.height // COARSE)
         x_m, y_m = camera.ground()
         pools = np.zeros(x_m.shape, np.float32)
-        for side in (-1.0, 1.0):
-            for y in np.arange(16, 150, POST_SPACING_M):
-                away = ((x_m - side * (road.footway_x_m - 1)) / 5.5) ** 2 + ((np.minimum(y_m, 1e4) - y) / 8.0) ** 2
-                pools += np.exp(-away).astype(np.float32)
+        for x, y in site.lit_m:
+            away = ((x_m - x) / 5.5) ** 2 + ((np.minimum(y_m, 1e4) - y) / 8.0) ** 2
+            pools += np.exp(-away).astype(np.float32)
         dark = 1 - float(light.exposure.mean())
         street = light.exposure.astype(np.float32) + pools[..., None] * STREET * dark
         self._street = cv2.resize(street, small, interpolation=cv2.INTER_AREA)
@@ -56,25 +55,26 @@ class Lamps:
 
     def _beam(self, beams: np.ndarray, sighting: Sighting) -> None:
         """Add what the headlights throw on the road: narrow and near, wide and far."""
-        x, front = sighting.at_m[0], sighting.at_m[1] + sighting.heading * sighting.length_m / 2
-        ends = [front + sighting.heading * d for d in (1.0, 6.0, 15.0)]
-        for reach, half in ((ends[1], 1.2), (ends[2], 2.0)):
-            corners = np.array(
-                [(x - 0.8, ends[0], 0), (x + 0.8, ends[0], 0), (x + half, reach, 0), (x - half, reach, 0.0)]
-            )
-            xy, _ = self._camera.project(self._camera.slide(corners))
+        stance, front = sighting.stance, sighting.length_m / 2
+        for reach, half in ((6.0, 1.2), (15.0, 2.0)):
+            ends = front + 1.0, front + reach
+            corners = np.array([(ends[0], 0.8, 0), (ends[0], -0.8, 0), (ends[1], -half, 0), (ends[1], half, 0.0)])
+            xy, _ = self._camera.project(self._camera.slide(corners @ stance.turn + stance.at_m))
             layer = np.zeros_like(beams)
             cv2.fillConvexPoly(layer, np.round(xy / COARSE).astype(np.int32), 0.55)
             beams += layer
 
     def _glow(self, glow: np.ndarray, sighting: Sighting, nearer: Sequence[Sighting]) -> None:
         """The lamps that face the camera and are not hidden by a nearer body."""
-        towards, weak = sighting.heading < 0, 0.45 if sighting.kind == "bicycle" else 1.0
+        stance = sighting.stance
+        eye = self._camera.position_m[:2] - stance.at_m[:2]
+        facing = float(eye @ stance.forward / np.hypot(*eye))  # 1: straight at the camera, -1: straight away from it
+        towards, weak = facing > 0, min(1.0, 1.5 * abs(facing)) * (0.45 if sighting.kind == "bicycle" else 1.0)
         lamp = HEADLIGHT if towards else BRAKE_LIGHT if sighting.braking else REAR_LIGHT
         colour, size_m = [weak * part for part in lamp], weak * (0.17 if towards else 0.12)
         span, height = LAMPS_M.get(sighting.kind, CAR_LAMPS)
-        x, end_y = float(sighting.at_m[0]), float(sighting.at_m[1]) - sighting.length_m / 2
-        places = np.array([(x + side, end_y, height) for side in sorted({-span, span})])
+        end = sighting.length_m / 2 if towards else -sighting.length_m / 2
+        places = np.array([(end, side, height) for side in sorted({-span, span})]) @ stance.turn + stance.at_m
         xy, depth = self._camera.project(self._camera.slide(places))
         for point, centre, near in zip(xy.tolist(), fixed_point(xy).tolist(), depth.tolist(), strict=True):
             if not any(cv2.pointPolygonTest(other.hull, point, False) > 0 for other in nearer):

@@ -76,7 +76,7 @@ def bicycle(rng: np.random.Generator, turn: float) -> list[Stroke]:
     """A bicycle and who rides it; one turn is one turn of the pedals."""
     coat, legs, skin, helmet = _pick(rng, CLOTH), _pick(rng, TROUSERS), _pick(rng, SKIN), _pick(rng, HELMET)
     paint, crank, stem = _pick(rng, MACHINE), (-0.05, 0.0, 0.30), (0.36, 0.0, 1.02)
-    made = [*_wheel(0.58, 0.36, 0.04, 8), *_wheel(-0.54, 0.36, 0.04, 8)]
+    made = [*_wheel(0.58, 0.36, 0.024, 8), *_wheel(-0.54, 0.36, 0.024, 8)]
     made += [
         stroke(0.028, paint, crank, (-0.20, 0, 0.85), (0.36, 0, 0.82), crank),
         stroke(0.018, paint, (-0.54, 0, 0.36), crank, (-0.54, 0, 0.36), (-0.20, 0, 0.80)),

@@ -12,7 +12,7 @@ from stream.synth.camera import RoadCamera
 from stream.synth.cast import Sighting
 from stream.synth.lamps import Lamps
 from stream.synth.light import Daylight
-from stream.synth.road import Road
+from stream.synth.site import Site
 from stream.synth.solids import Haze
 
 OVERSAMPLE = 2
@@ -23,11 +23,11 @@ NOISE_MARGIN = 64  # px by which the noise picture can be shifted
 class Renderer:
     """Draws the pictures of one clip, in order: the sensor noise is a seeded sequence."""
 
-    def __init__(self, camera: RoadCamera, road: Road, light: Daylight, seed: int) -> None:
+    def __init__(self, camera: RoadCamera, site: Site, light: Daylight, seed: int) -> None:
         self._fine = camera.scaled(OVERSAMPLE)
         self._camera, self._light = camera, light
-        self._place = scenery.paint(self._fine, road, light, seed)
-        self._lamps = Lamps(camera, road, light) if light.lamps else None
+        self._place = scenery.paint(self._fine, site, light, seed)
+        self._lamps = Lamps(camera, site, light) if light.lamps else None
         self._rng = np.random.default_rng([seed, 5])
         grain = self._rng.normal(128, light.noise, (camera.height + NOISE_MARGIN, camera.width + NOISE_MARGIN, 3))
         self._grain = cv2.GaussianBlur(np.clip(grain, 0, 255).astype(np.uint8), (0, 0), 0.5)
@@ -36,8 +36,8 @@ class Renderer:
         """BGR u8 (H, W, 3) of the sightings, given in painting order."""
         canvas = self._shadowed(seen)
         for sighting in seen:
-            haze = Haze(float(self._light.veil(sighting.at_m[1])), self._light.haze)
-            sighting.body.draw(canvas, self._fine, sighting.at_m, sighting.phase, haze)
+            haze = Haze(float(self._light.veil(sighting.stance.at_m[1])), self._light.haze)
+            sighting.body.draw(canvas, self._fine, sighting.stance, haze)
         picture = cv2.resize(canvas, (self._camera.width, self._camera.height), interpolation=cv2.INTER_AREA)
         if self._lamps is not None:
             picture = self._lamps.lit(picture, seen)

@@ -9,10 +9,10 @@ import numpy as np
 
 from stream.synth.bodywork import side_panes
 from stream.synth.camera import RoadCamera
-from stream.synth.ground import Ground, ground_colour
+from stream.synth.ground import Ground
 from stream.synth.light import Colour, Daylight
-from stream.synth.road import POST_SPACING_M, Road
-from stream.synth.solids import SHIFT, Haze, Solid, box, fixed_point, patch, prism
+from stream.synth.site import Site
+from stream.synth.solids import SHIFT, Haze, Solid, Stance, box, fixed_point, patch, prism
 
 FACADES: tuple[Colour, ...] = ((150, 176, 200), (120, 140, 178), (190, 198, 204), (110, 128, 150), (176, 186, 188))
 PANE: Colour = (70, 64, 58)
@@ -23,42 +23,34 @@ ZINC = np.array([[120.0, 122.0, 122.0]])
 Place = tuple[float, float]  # x and y in road axes, metres
 
 
-def paint(camera: RoadCamera, road: Road, light: Daylight, seed: int) -> np.ndarray:
+def paint(camera: RoadCamera, site: Site, light: Daylight, seed: int) -> np.ndarray:
     """The empty place as the camera sees it: BGR u8 (H, W, 3)."""
     rng = np.random.default_rng([seed, 4])
     ground = Ground(camera, rng)
     full = (light.sky + light.sun * float(light.to_sun[2])).astype(np.float32)
-    picture = ground_colour(ground, road, rng) * full
+    picture = site.surface(ground, rng) * full
     veil = light.veil(ground.y_m)[..., None]
     picture += (light.haze.astype(np.float32) - picture) * veil
     cloud = cv2.resize(rng.standard_normal((12, 20)), (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     picture[ground.sky] = (light.haze + 8 * cloud[..., None])[ground.sky]
     canvas = np.clip(picture, 0, 255).astype(np.uint8)
-    _Roadside(canvas, camera, light, rng).paint(road)
+    _Roadside(canvas, camera, light, rng).paint(site)
     return canvas
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Roadside:
-    """Paints what stands beside the road. It keeps off the strip between the kerbs, so nothing hides a vehicle."""
+    """Paints what stands beside the road."""
 
     canvas: np.ndarray
     camera: RoadCamera
     light: Daylight
     rng: np.random.Generator
 
-    def paint(self, road: Road) -> None:
+    def paint(self, site: Site) -> None:
         """Everything, the far things first."""
-        rng, edge = self.rng, road.footway_x_m
-        things: list[tuple[float, str, float]] = []
-        for side in (-1.0, 1.0):
-            rows = np.arange(20, 170, 7.0)
-            things += [(y + rng.uniform(-2, 2), "tree", side * (edge + rng.uniform(2.2, 5.5))) for y in rows]
-            things += [(y, "house", side * (edge + rng.uniform(13, 17))) for y in np.arange(24, 190, 17.0)]
-            things += [(y, "post", side * (edge + 0.5)) for y in np.arange(16, 150, POST_SPACING_M)]
-            things += [(y, "bush", side * (edge + rng.uniform(0.9, 2.0))) for y in rng.uniform(13, 120, 16)]
         brush = {"tree": self._tree, "bush": self._bush, "house": self._house, "post": self._post}
-        for y, what, x in sorted(things, reverse=True):
+        for y, what, x in sorted(site.things(self.rng), reverse=True):
             brush[what]((float(x), float(y)))
 
     def _house(self, at: Place) -> None:
@@ -73,7 +65,8 @@ class _Roadside:
                 faces += [patch(wall, span, height, PANE, 0.5) for wall in (hull.bands[0], hull.bands[2])]
                 faces += [pane for wall in (hull.left, hull.right) for pane in side_panes(wall, [span], height)]
         haze = Haze(float(self.light.veil(at[1])), self.light.haze)
-        Solid([faces], 1, self.light).draw(self.canvas, self.camera, np.array([*at, 0.0]), 0.0, haze)
+        stance = Stance(np.array([*at, 0.0]), (0.0, 1.0), 0.0)
+        Solid([faces], self.light).draw(self.canvas, self.camera, stance, haze)
 
     def _post(self, at: Place) -> None:
         arm = at[0] - 1.6 * np.sign(at[0])

@@ -103,32 +103,55 @@ def disc(x_m: float, z_m: float, radius_m: float, corners: int = 14) -> list[tup
     return [(x_m + radius_m * float(np.cos(a)), z_m + radius_m * float(np.sin(a))) for a in angle]
 
 
+class Stance(NamedTuple):
+    """How a body stands: where its middle is on the ground, (3,) in road axes; the direction of its front, x and y of
+    a unit vector; metres travelled, which pose legs and pedals."""
+
+    at_m: np.ndarray
+    forward: tuple[float, float]
+    phase: float
+
+    @property
+    def turn(self) -> np.ndarray:
+        """(3, 3) from body axes to road axes, for points (n, 3) on its left."""
+        x, y = self.forward
+        return np.array([[x, y, 0], [-y, x, 0], [0, 0, 1.0]])
+
+
 class Solid:
-    """A body ready to draw for one heading. Parts are given from the rear to the front; each is drawn in its order."""
+    """A body of faces. Parts are given from the rear to the front; each is drawn in its order."""
 
-    def __init__(self, parts: Sequence[Sequence[Face]], heading: int, light: Daylight) -> None:
-        ordered = [f for part in (parts if heading < 0 else parts[::-1]) for f in part]
-        turn = np.array([[0, heading, 0], [-heading, 0, 0], [0, 0, 1.0]])  # body axes to road axes
-        self._points = np.concatenate([f.points for f in ordered]) @ turn
-        ends = np.cumsum([len(f.points) for f in ordered])
-        self._spans = [(int(e) - len(f.points), int(e)) for e, f in zip(ends, ordered, strict=True)]
-        self._middle = np.stack([f.points.mean(axis=0) for f in ordered]) @ turn
-        self._normal = np.stack([f.normal for f in ordered]) @ turn
-        gloss = np.array([f.gloss for f in ordered])
-        self._colour = light.shade(np.array([f.colour for f in ordered], float), self._normal, gloss)
+    def __init__(self, parts: Sequence[Sequence[Face]], light: Daylight) -> None:
+        faces = [f for part in parts for f in part]
+        self._light = light
+        self._points = np.concatenate([f.points for f in faces])
+        ends = np.cumsum([len(f.points) for f in faces])
+        self._spans = [(int(e) - len(f.points), int(e)) for e, f in zip(ends, faces, strict=True)]
+        self._part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        self._middle = np.stack([f.points.mean(axis=0) for f in faces])
+        self._normal = np.stack([f.normal for f in faces])
+        self._gloss = np.array([f.gloss for f in faces])
+        self._paint = np.array([f.colour for f in faces], float)
         self._outline = _extreme(self._points)
+        self._shaded: tuple[tuple[float, float], np.ndarray] | None = None
 
-    def outline(self, phase: float) -> np.ndarray:
-        """(P, 3) the extreme points, relative to the middle of the body on the ground, in road axes."""
-        return self._outline
+    def outline(self, stance: Stance) -> np.ndarray:
+        """(P, 3) the extreme points, in road axes."""
+        return self._outline @ stance.turn + stance.at_m
 
-    def draw(self, canvas: np.ndarray, camera: RoadCamera, at_m: np.ndarray, phase: float, haze: Haze) -> None:
-        """Paint the faces that look at the camera."""
-        seen = ((camera.position_m - self._middle - at_m) * self._normal).sum(axis=1) > 0
-        xy, _ = camera.project(camera.slide(self._points + at_m))
+    def draw(self, canvas: np.ndarray, camera: RoadCamera, stance: Stance, haze: Haze) -> None:
+        """Paint the faces that look at the camera, those of the far end first."""
+        turn, eye = stance.turn, camera.position_m - stance.at_m
+        normal = self._normal @ turn
+        seen = np.flatnonzero(((eye - self._middle @ turn) * normal).sum(axis=1) > 0)
+        xy, _ = camera.project(camera.slide(self._points @ turn + stance.at_m))
         fixed = fixed_point(xy)
-        colours = haze.over(self._colour).tolist()
-        for index in np.flatnonzero(seen):
+        if self._shaded is None or self._shaded[0] != stance.forward:
+            self._shaded = stance.forward, self._light.shade(self._paint, normal, self._gloss)
+        colours = haze.over(self._shaded[1]).tolist()
+        coming = eye[:2] @ stance.forward > 0
+        part = self._part[seen]
+        for index in seen[np.argsort(part if coming else -part, kind="stable")]:
             start, end = self._spans[index]
             cv2.fillConvexPoly(canvas, fixed[start:end], colours[index], cv2.LINE_8, SHIFT)
 

@@ -6,6 +6,7 @@ distance and brake behind slower ones. Cyclists do the same in the cycle lane; p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -56,6 +57,14 @@ class RoadUser:
     @property
     def length_m(self) -> float:
         return LENGTH_M[self.kind]
+
+    @property
+    def place_m(self) -> tuple[float, float]:
+        return self.x_m, self.y_m
+
+    @property
+    def forward(self) -> tuple[float, float]:
+        return 0.0, float(self.lane.heading)
 
 
 @dataclass(slots=True)
@@ -145,14 +154,20 @@ def _advance(queue: list[RoadUser], lane: Lane, dt_s: float) -> None:
 
 
 def _idm(user: RoadUser, leader: RoadUser | None) -> float:
-    """Acceleration in m/s²."""
-    free = 1 - (user.speed / user.wish) ** 4
     if leader is None:
-        return ACCELERATION * free
-    gap = max(0.5, abs(leader.y_m - user.y_m) - (leader.length_m + user.length_m) / 2)
-    closing = user.speed * (user.speed - leader.speed) / (2 * np.sqrt(ACCELERATION * BRAKING))
-    wanted = STANDSTILL_M + max(0.0, user.speed * HEADWAY_S + closing)
-    return float(max(-6.0, ACCELERATION * (free - (wanted / gap) ** 2)))
+        return follow(user.speed, user.wish, math.inf, user.speed)
+    gap = abs(leader.y_m - user.y_m) - (leader.length_m + user.length_m) / 2
+    return follow(user.speed, user.wish, gap, leader.speed)
+
+
+def follow(speed: float, wish: float, gap_m: float, leader_speed: float, most: float = ACCELERATION) -> float:
+    """Acceleration in m/s² of who is gap_m behind a leader (infinite: there is none).
+
+    Speeds in m/s; most: what it is from a standstill on a free road.
+    """
+    closing = speed * (speed - leader_speed) / (2 * math.sqrt(most * BRAKING))
+    wanted = STANDSTILL_M + max(0.0, speed * HEADWAY_S + closing)
+    return float(max(-6.0, most * (1 - (speed / wish) ** 4 - (wanted / max(0.5, gap_m)) ** 2)))
 
 
 def play(settings: SynthSettings) -> Iterator[list[RoadUser]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import msgspec
@@ -161,14 +159,21 @@ class CrossingBook:
 
     def rows(self) -> list[TrueCrossing]:
         """All crossings, with those still on a line at the last frame, by line and frame."""
+        rows = [row for of_one in self.by_track().values() for row in of_one]
+        return sorted(rows, key=lambda row: (row.line, row.frame, row.first))
+
+    def by_track(self) -> dict[int, list[TrueCrossing]]:
+        """The same of each road user, in order of time."""
         for (name, _), passage in self._open.items():
             self._close(next(line for line in self._lines if line.name == name), passage)
         self._open.clear()
-        rows = [
-            row if row.flag or self._seen(passage) else msgspec.structs.replace(row, flag="uncertain")
-            for row, passage in self._closed
-        ]
-        return sorted(rows, key=lambda row: (row.line, row.frame, row.first))
+        found: dict[int, list[TrueCrossing]] = {}
+        for row, passage in self._closed:
+            sure = row.flag or self._seen(passage)
+            found.setdefault(passage.track_id, []).append(
+                row if sure else msgspec.structs.replace(row, flag="uncertain")
+            )
+        return {track_id: sorted(rows, key=lambda row: row.frame) for track_id, rows in found.items()}
 
     def _seen(self, passage: _Passage) -> bool:
         """Whether it could be seen on both sides."""
@@ -190,21 +195,3 @@ def _side(line: Line, points: np.ndarray) -> np.ndarray:
     """Signed distance of points (N, 2) from the line; positive on the right of a walker from its first point."""
     dx, dy = line.x2 - line.x1, line.y2 - line.y1
     return (dx * (points[:, 1] - line.y1) - dy * (points[:, 0] - line.x1)) / float(np.hypot(dx, dy))
-
-
-def write_crossings(path: Path, rows: Sequence[TrueCrossing]) -> None:
-    """clip,line,frame,first,last,class,direction,flag."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["clip", "line", "frame", "first", "last", "class", "direction", "flag"])
-        writer.writerows(msgspec.structs.astuple(row) for row in rows)
-
-
-def write_lines(path: Path, clip: str, lines: Sequence[Line], size: tuple[int, int]) -> None:
-    """clip,line,x1,y1,x2,y2, the coordinates as fractions of the picture (width, height)."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["clip", "line", "x1", "y1", "x2", "y2"])
-        for line in lines:
-            ends = (line.x1 / size[0], line.y1 / size[1], line.x2 / size[0], line.y2 / size[1])
-            writer.writerow([clip, line.name, *(f"{value:.5g}" for value in ends)])

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stream.errors import TruthError
-from stream.evaluation.movements import TrueTurn, read_turns, score_turns
+from stream.evaluation.movements import read_turns, score_turns
 from stream.results.movements import Turn
+from stream.truth import TrueTurn
 
 HEAD = "clip,origin,destination,frame,class,flag"
 

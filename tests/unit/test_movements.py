@@ -166,3 +166,18 @@ def test_most_movements_are_found_when_two_tracks_in_five_are_cut() -> None:
     by_gates = sum(turn.by == "gates" for turn in right)
     assert by_gates < 0.65 * len(vehicles) and len(right) > 0.8 * len(vehicles)
     assert len(right) > 0.93 * len(found)
+
+
+def test_who_is_counted_there_and_back_while_it_waits_on_the_first_line_goes_from_that_line() -> None:
+    """A regression: the way began with the crossing back out, so it was unlike those of all others, and too early."""
+    there = [
+        Crossing("cam", line, direction, 1, "car", 0, at_s, 100.0, 100.0)
+        for line, direction, at_s in (
+            ("west", "in", 1.0),
+            ("west", "out", 4.0),
+            ("west", "in", 9.0),
+            ("east", "in", 13.0),
+        )
+    ]
+    (turn,) = find_turns(SCENE, [user(1, straight())], there)
+    assert (turn.origin, turn.destination, turn.pts_s) == ("west", "east", 9.0)

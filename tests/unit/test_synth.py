@@ -166,7 +166,7 @@ def test_drawing_fills_its_true_box(kind: str, heading: int) -> None:
     (sighting,) = sight((kind, 30.0 if kind in ("bus", "lorry", "articulated") else 22.0, lane))
     canvas = np.full((720, 1280, 3), 255, np.uint8)
     camera = mast_camera(SIZE, 1, ROAD.kerb_x_m).scaled(2)
-    sighting.body.draw(canvas, camera, sighting.at_m, sighting.phase, Haze(0.0, np.zeros(3)))
+    sighting.body.draw(canvas, camera, sighting.stance, Haze(0.0, np.zeros(3)))
     rows, columns = np.nonzero((canvas < 255).any(axis=2))
     drawn = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]) / 2
     assert iou(drawn, sighting.xyxy[None])[0, 0] > 0.85
@@ -237,6 +237,8 @@ def test_lines_of_the_user_are_counted_when_given(tmp_path: Path) -> None:
         {"duration_s": -1},
         {"lines": {"A": (0.1, 0.2, 0.3, 1.4)}},
         {"colour": "red"},
+        {"place": "roundabout"},
+        {"place": "crossroads", "lines": {"A": (0.1, 0.2, 0.3, 0.4)}},
     ],
 )
 def test_settings_are_refused_when_wrong(wrong: dict[str, object]) -> None:
