@@ -32,13 +32,14 @@ from stream.results.movements import Turn
 from stream.rows import read_rows
 from stream.synth import SynthSettings, make
 from stream.synth.arms import COMPASS
-from stream.truth import TrueTurn
+from stream.truth import TrueCrossing, TrueTurn
 
 from count_clips import read_counted  # isort: skip
 
-SLACK_S = 4.0  # of the time when it came in; a track may be born before
-PASSED_S = 12.0  # and who was first seen inside is given that time
+SLACK_S = 1.5  # between a counted and a true crossing of the first line
+FIRST_SEEN_S = 15.0, 10.0  # of who was not counted there: so long before the crossing, or after it, it was first seen
 HEAD = ("place", "true", "right", "lost", "false", "right %", "false %", "class %", "table error %", "GEH < 5 %")
+Pair = tuple[int, int]
 TURNS = ("right", "straight", "left", "round")
 
 
@@ -60,13 +61,17 @@ class Movements:
         return ((true[key], counted[key]) for key in true | counted)
 
 
-def match(true: Sequence[TrueTurn], counted: Sequence[Turn], fps: float) -> list[tuple[int, int]]:
-    """Pairs of indices of one movement at about one time: as many as can be, unflagged and near ones first."""
+def match(true: Sequence[TrueTurn], on_line_s: Sequence[tuple[float, float]], counted: Sequence[Turn]) -> list[Pair]:
+    """Pairs of indices of one movement at about one time: as many as can be, unflagged and near ones first.
+
+    on_line_s: from when to when each true one was on the first of its lines that it crossed in the clip.
+    """
     worth = np.zeros((len(true), len(counted)))
-    for i, t in enumerate(true):
+    for i, (t, (first_s, last_s)) in enumerate(zip(true, on_line_s, strict=True)):
         for j, c in enumerate(counted):
-            late_s = c.pts_s - t.frame / fps
-            if (t.origin, t.destination) == (c.origin, c.destination) and -SLACK_S <= late_s <= PASSED_S:
+            late_s = c.pts_s - min(max(c.pts_s, first_s), last_s)
+            low_s, high_s = (SLACK_S, SLACK_S) if c.by == "gates" and not t.flag else FIRST_SEEN_S
+            if (t.origin, t.destination) == (c.origin, c.destination) and -low_s <= late_s <= high_s:
                 worth[i, j] = 1000 - 100 * bool(t.flag) + 20 * (t.label == c.label) - abs(late_s)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if worth[i, j] > 0]
@@ -85,8 +90,8 @@ def measure(settings: SynthSettings, out: Path, options: list[str]) -> Movements
     texts = [f"{name}:{ends}" for name, ends in zip(names, lines, strict=True)]
     run_roadtally(clip, folder / "run", [*line_options(texts), "--no-video", *options])
     turns = read_rows(folder / "run" / "movements.csv", ("movement", "origin", "destination", "pts_s", "by"), _turn)
-    true = read_turns(truth[2])
-    pairs = match(true, turns, settings.fps)
+    true, crossed = read_turns(truth[2]), read_truth(truth[1])
+    pairs = match(true, [_on_line_s(turn, crossed, settings.fps) for turn in true], turns)
     used = {i for i, _ in pairs}, {j for _, j in pairs}
     return Movements(
         name,
@@ -94,8 +99,15 @@ def measure(settings: SynthSettings, out: Path, options: list[str]) -> Movements
         [(true[i], turns[j]) for i, j in pairs if not true[i].flag],
         [t for i, t in enumerate(true) if i not in used[0] and not t.flag],
         [c for j, c in enumerate(turns) if j not in used[1]],
-        score(read_counted(folder / "run", "clip"), read_truth(truth[1]), settings.fps),
+        score(read_counted(folder / "run", "clip"), crossed, settings.fps),
     )
+
+
+def _on_line_s(turn: TrueTurn, crossings: Sequence[TrueCrossing], fps: float) -> tuple[float, float]:
+    ends = (turn.origin, "in"), (turn.destination, "out")
+    rows = [row for row in crossings if (row.line, row.direction) in ends and row.frame == turn.frame]
+    row = next(row for row in rows if row.label == turn.label)
+    return row.first / fps, row.last / fps
 
 
 def _turn(where: str, row: dict[str, str]) -> Turn:

@@ -182,7 +182,7 @@ def _turn(
     name = next((m.name for m in scene.movements if (m.origin, m.destination) == ends), None)
     if name is None:
         return None
-    at_s = next((c.pts_s for c in crossings if (c.line, c.direction) == way[0]), user.first_pts_s)
+    at_s = max((c.pts_s for c in crossings if (c.line, c.direction) == way[0]), default=user.first_pts_s)
     return Turn(scene.camera, name, *ends, user.track_id, user.label, at_s, by)
 
 
