@@ -39,8 +39,9 @@ def test_training_ends_with_weights_when_it_runs_in_bf16(tmp_path: Path) -> None
 def test_crossings_are_those_of_openvino_when_a_run_is_on_the_card(clip: Path, tmp_path: Path) -> None:
     found = []
     for engine in ("openvino", "torch"):
-        detector = {"model": "roadtally-small", "engine": engine, "input": 416, "batch": 3}
-        report = run(configure([clip], tmp_path / engine, detector=detector, masks={"every": 2, "engine": engine}))
+        raw = configure([clip], tmp_path / engine, masks={"every": 2, "engine": engine})
+        raw["detector"] = {"model": "roadtally-small", "engine": engine, "input": 416, "batch": 3}
+        report = run(raw)
         assert report.exit_code == 0
         found.append([(row["line"], row["direction"], row["class"]) for row in rows(tmp_path / engine)])
     assert sorted(found[0]) == sorted(found[1]) and found[0]
