@@ -14,9 +14,11 @@ from models.registry import open_detector
 
 
 class BenchRow(msgspec.Struct, frozen=True):
-    """pictures_per_s with all passes in flight; latency_ms of one batch alone, from picture to detections."""
+    """on: what the detector says of itself; pictures_per_s with all passes in flight; latency_ms of one batch alone,
+    from picture to detections."""
 
     model: str
+    on: str
     input_hw: tuple[int, int]
     batch: int
     pictures_per_s: float
@@ -38,7 +40,7 @@ def bench(spec: DetectorSpec, batches: tuple[int, ...] = (1,), seconds: float = 
                 throughput(detector, pictures, seconds / 4)
                 rate = throughput(detector, pictures, seconds)
                 latency = _latency(detector, pictures, seconds / 2)
-                yield BenchRow(spec.model, input_hw, batch, rate, latency)
+                yield BenchRow(spec.model, detector.describe, input_hw, batch, rate, latency)
     finally:
         detector.close()
 

@@ -39,7 +39,10 @@ def place_here(precision: str, threads: int) -> Place:
     precision = ("fp16" if cuda else "f32") if precision == "auto" else precision
     able = DTYPES if cuda else ("f32", "bf16")
     if precision not in able or (cuda and precision == "bf16" and not computes_bf16()):
-        raise ModelError("precision", f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}", "use auto")
+        what = f"torch on {'CUDA' if cuda else 'CPU'} does not run {precision}"
+        raise ModelError("precision", what, "use auto, or --set detector.engine=openvino")
+    if cuda and precision == "f32":
+        torch.backends.cudnn.allow_tf32 = False  # else its convolutions read only ten bits of it
     if not cuda and threads:
         torch.set_num_threads(threads)
     where = torch.cuda.get_device_name() if cuda else f"the CPU, {torch.get_num_threads()} threads"

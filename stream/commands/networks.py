@@ -62,10 +62,12 @@ def bench_all(
     for name in names or [DEFAULT]:
         spec = DetectorSpec(model=name, input_hw=inputs, engine=engine, precision=precision)
         table = new_table(name, (), ("input", "batch", "pictures/s", "ms a picture", "ms alone"))
+        table.caption_justify = "left"
         for row in bench(spec, at_once):
             height, width = row.input_hw
             figures = (f"{row.pictures_per_s:.0f}", f"{row.ms_per_picture:.2f}", f"{row.latency_ms:.2f}")
             table.add_row(f"{width}x{height}", str(row.batch), *figures)
+            table.caption = row.on
         console.print(table)
 
 

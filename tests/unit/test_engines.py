@@ -191,8 +191,6 @@ def test_torch_is_left_alone_when_own_weights_run_on_openvino(weights: Path) -> 
     ],
 )
 def test_model_error_when_choice_does_not_exist(opened: Open, changes: dict[str, object], message: str) -> None:
-    if torch.cuda.is_available() and changes["engine"] == "torch":
-        pytest.skip("CUDA changes what runs")
     with pytest.raises(ModelError, match=message):
         opened(**changes)
 

@@ -197,8 +197,6 @@ def test_proposals_are_refused_when_the_family_has_one_stage() -> None:
 def test_precision_is_refused_when_it_does_not_run(
     knob: dict[str, str], tensors: dict[str, dict[str, torch.Tensor]]
 ) -> None:
-    if torch.cuda.is_available() and knob.get("precision") == "fp16":
-        pytest.skip("it runs here")
     with pytest.raises(ModelError, match=r"torch"):
         TorchvisionDetector(family(SMALL[0]), Name(SMALL[0]), tensors[SMALL[0]], spec(**knob))
 
