@@ -201,6 +201,25 @@ def test_precision_is_refused_when_it_does_not_run(
         TorchvisionDetector(family(SMALL[0]), Name(SMALL[0]), tensors[SMALL[0]], spec(**knob))
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "not enough GPU memory for 2 pictures of 192x320"),
+        (RuntimeError("CUDA error: unspecified launch failure"), "torch failed during a pass .CUDA error"),
+    ],
+)
+def test_model_error_when_the_device_fails_in_a_pass(
+    tensors: dict[str, dict[str, torch.Tensor]], monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    def fails(*args: object) -> None:
+        raise error
+
+    detector = TorchvisionDetector(family(SMALL[0]), Name(SMALL[0]), tensors[SMALL[0]], spec())
+    monkeypatch.setattr("torchvision.models.detection.ssd.SSD.forward", fails)
+    with pytest.raises(ModelError, match=says):
+        detector.start(pictures())
+
+
 def test_error_says_which_file_to_place_where_when_there_is_no_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
