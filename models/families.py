@@ -31,7 +31,11 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "yolox": Family(
-        "roadtally-yolox-1", Arch, "models.yolox:YOLOX", "models.engines.graph:build", "models.training.loss:yolox_loss"
+        "roadtally-yolox-1",
+        Arch,
+        "models.yolox:YOLOX",
+        "models.engines.graph_yolox:build",
+        "models.training.loss:yolox_loss",
     ),
     "nanodet": Family(
         "roadtally-nanodet-1",
