@@ -31,7 +31,7 @@ def audit(
     """One page with the audit strips and a picture of each crossing, to check the counts by eye."""
     from stream.audit.estimate import estimate
     from stream.audit.page import PAGE, find_strips, write_page
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.results.corrections import read_corrections
     from stream.results.replay import lanes_of, stored_config
     from stream.results.summary import stored_crossings
@@ -54,7 +54,7 @@ def audit(
 
 def show_estimates(estimates: list[Estimate]) -> None:
     """Corrected counts with their intervals."""
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
 
     numbers = ("counted", "of it checked", "missed", "extra", "count", "from", "to")

@@ -77,7 +77,7 @@ def _run(options: EvalOptions, folder: Path) -> dict[str, Any]:
 def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
     from models.scoring.average_precision import mean
     from models.scoring.evaluation import PictureTruth, evaluate_detector
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
     from stream.errors import ConfigError
     from stream.evaluation.document import picture_document
@@ -102,7 +102,7 @@ def _pictures(options: EvalOptions, pictures: Path) -> dict[str, Any]:
 
 
 def _show_counts(document: dict[str, Any]) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
 
     table = new_table("counted against true", ("camera", "what"), LINE_HEADINGS)
@@ -126,7 +126,7 @@ def _show_counts(document: dict[str, Any]) -> None:
 
 
 def _show_differences(document: dict[str, Any]) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
     from stream.evaluation.document import WHAT
 
@@ -147,7 +147,7 @@ def _show_differences(document: dict[str, Any]) -> None:
 
 
 def _show_tracks(document: dict[str, Any]) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
 
     shares = ("hota", "det_a", "ass_a", "loc_a", "mota", "idf1")
@@ -163,7 +163,7 @@ def _show_tracks(document: dict[str, Any]) -> None:
 
 
 def _show_movements(document: dict[str, Any]) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
 
     table = new_table("movements against true", ("camera", "movement"), LINE_HEADINGS)

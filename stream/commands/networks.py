@@ -19,7 +19,7 @@ def list_all(context: typer.Context) -> None:
 
     from models.listing import list_models
     from models.registry import DEFAULT
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     infos = list_models()
     table = Table(title="networks", title_justify="left")
@@ -53,7 +53,7 @@ def bench_all(
     from models.bench import bench
     from models.contract import DetectorSpec
     from models.registry import DEFAULT
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
     from stream.config.options import read_size, read_whole_numbers
 
@@ -79,7 +79,7 @@ def quantise_one(
 ) -> None:
     """Make the int8 version of a detector from pictures of your camera, and say what it brings here."""
     from models.quantise import quantise
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     with console.status("looking at the pictures"):
         gain = quantise(name, source, size)

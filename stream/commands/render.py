@@ -35,7 +35,7 @@ class RenderOptions:
 @fields_as_options
 def render(options: RenderOptions) -> None:
     """Draw the annotated video of a run from its tracks and the original recording, or the file that was counted."""
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.results.render import Rendering, Span, originals_of
     from stream.results.replay import lanes_of, stored_config
 

@@ -44,7 +44,8 @@ class ReplayOptions(RecountOptions):
 @fields_as_options
 def replay(options: ReplayOptions) -> None:
     """Count a run again, with other lines or settings: from its trajectories, without video and detector."""
-    from stream.commands.display import console, show_complaints
+    from stream.commands.console import console
+    from stream.commands.display import show_complaints
     from stream.commands.tables import show_tally
     from stream.config.options import read_settings
     from stream.results.replay import drawing_changes, lanes_of, recount, stored_config, tally_of
@@ -69,7 +70,7 @@ def replay(options: ReplayOptions) -> None:
 
 
 def _show_pace(recounts: Sequence[Recount]) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     frames, updates = sum(one.frames for one in recounts), sum(one.updates for one in recounts)
     busy_s, counting_s = sum(one.busy_s for one in recounts), sum(one.counting_s for one in recounts)
@@ -108,7 +109,7 @@ def report(options: ReportOptions) -> None:
 
 
 def _show_findings(findings: Findings) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
 
     numbers = ("road users", "motor vehicles", "heavy", "peak hour from", "vehicles in it", "peak-hour factor")

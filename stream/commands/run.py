@@ -96,7 +96,8 @@ def run(options: RunOptions) -> None:
 
 
 def _run(config: Config, *, resume: bool = False) -> NoReturn:
-    from stream.commands.display import show_report, watching
+    from stream.commands.display import show_report
+    from stream.commands.progress import watching
     from stream.running.launch import launch, look, planned
     from stream.running.outcome import Interrupts
 

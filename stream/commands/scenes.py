@@ -68,7 +68,7 @@ def synth(options: SynthOptions) -> None:
 
 def _pictures(out: Path, count: int, seed: int) -> None:
     from models.training.synthetic import make_synthetic
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     with console.status("drawing") as status:
         for done in make_synthetic(out, count, seed):
@@ -84,7 +84,8 @@ def demo(
     weights: Weights = None,
 ) -> None:
     """Make a synthetic clip, count it with the whole pipeline, and compare with the truth."""
-    from stream.commands.display import show_report, show_truth, watching
+    from stream.commands.display import show_report, show_truth
+    from stream.commands.progress import watching
     from stream.config.file import parse
     from stream.evaluation.counts import read_truth, score
     from stream.running.launch import launch, look, planned

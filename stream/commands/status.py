@@ -26,7 +26,7 @@ def status(
     """Show how the cameras of a run stand; the exit code is 1 where one does not deliver."""
     from rich.live import Live
 
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     health = read_health(where)
     if not watch:

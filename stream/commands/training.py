@@ -46,7 +46,7 @@ def train(options: TrainOptions) -> None:
     """Train the detector on your own pictures; interrupted training goes on where it was."""
     from models.registry import weights_path
     from models.training.train import TrainSettings, train
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     settings = TrainSettings(
         tuple(options.data),
@@ -69,7 +69,7 @@ def train(options: TrainOptions) -> None:
 
 def _tell(row: dict[str, Any], status: Status) -> None:
     """What stays on the screen: how it begins, and each score. The rest is a line that changes."""
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     text = ", ".join(f"{key} {value}" for key, value in row.items())
     if "ap50" in row or "batch" in row:
@@ -95,7 +95,7 @@ def label(options: LabelOptions) -> None:
     """Label pictures or a clip by many looks at each, for `roadtally train` to learn from."""
     from models.training.label import label_clip, label_folder
     from models.training.labeller import Labeller
-    from stream.commands.display import console
+    from stream.commands.console import console
 
     source, out = options.source, options.out
     pictures = boxes = 0

@@ -49,7 +49,7 @@ class TuneOptions:
 @fields_as_options
 def tune(options: TuneOptions) -> None:
     """Measure what each operating point costs on this machine and how well it counts; write a profile for `run`."""
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.config.options import read_whole_numbers
     from stream.sources import is_live, masked
     from stream.tuning.measure import measure
@@ -89,7 +89,7 @@ def _camera(options: TuneOptions, size: int) -> tuple[Config, CameraPlan]:
 
 
 def _recorded(camera: CameraConfig, path: Path, seconds: float) -> Path:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.sources import masked, with_credentials
     from stream.tuning.record import record
     from stream.video import Patience, probe_live
@@ -109,7 +109,7 @@ def _all_looks(options: TuneOptions, sizes: list[int], config: Config, camera: C
     from models.contract import DetectorSpec
     from models.registry import open_detector
     from stream.budget.looks import Look, Region
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.plan.cameras import letterbox_of
     from stream.tuning.looks import look
 
@@ -143,7 +143,7 @@ def _truth(path: Path | None, clip: str, pictures: int) -> list[TrueCrossing] | 
 
 
 def _show(measured: Sequence[Measured], *, has_truth: bool) -> None:
-    from stream.commands.display import console
+    from stream.commands.console import console
     from stream.commands.tables import new_table
     from stream.tuning.profile import chosen
 
