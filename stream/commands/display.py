@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from stream.commands.console import console
 from stream.commands.progress import memory_words
 from stream.commands.tables import new_table, show_tally
@@ -21,15 +23,15 @@ def show_report(report: Report, plan: Plan) -> None:
     """The closing tables: counts, the account of every frame, what was written."""
     outcome = report.outcome
     for note in dict.fromkeys(outcome.notes):
-        console.print(f"[dim]{note}[/dim]")
+        console.print(note, style="dim")
     if report.saw_something:
         _show_results(report, plan)
     for path in report.paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
     if outcome.status == "interrupted":
-        console.print("[yellow]stopped before the end of the input; the counts are those up to there[/yellow]")
+        console.print("stopped before the end of the input; the counts are those up to there", style="yellow")
     if outcome.error is not None:
-        console.print(f"[red]failed[/red] {outcome.error}", highlight=False)
+        console.print(Text.assemble(("failed", "red"), f" {outcome.error}"), highlight=False)
 
 
 def _show_results(report: Report, plan: Plan) -> None:
@@ -54,7 +56,7 @@ def show_complaints(users: Sequence[RoadUser], scenes: Sequence[Scene]) -> None:
     """Lines whose counts cannot be trusted, by the tracks of a run."""
     for scene in scenes:
         for complaint in complaints(users, scene):
-            console.print(f"[yellow]{complaint}[/yellow]", highlight=False)
+            console.print(complaint, style="yellow", highlight=False)
 
 
 def show_plan(plan: Plan) -> None:
@@ -112,15 +114,14 @@ def _show_latency(report: Report, plan: Plan) -> None:
 def _show_recoveries(report: Report) -> None:
     for recovery in report.outcome.recoveries:
         again = "" if recovery.recovery_s is None else f", and went on after {recovery.recovery_s:.1f} s"
-        console.print(f"[yellow]{recovery.reason}: it was started again{again}[/yellow]", highlight=False)
+        console.print(f"{recovery.reason}: it was started again{again}", style="yellow", highlight=False)
 
 
 def _show_gaps(report: Report) -> None:
     for gap in report.summary.gaps:
         until = "the end" if gap.to_s is None else f"{gap.to_s:.1f} s"
-        console.print(
-            f"[yellow]{gap.camera}: not seen from {gap.from_s:.1f} s to {until}: {gap.reason}[/yellow]", highlight=False
-        )
+        unseen = f"{gap.camera}: not seen from {gap.from_s:.1f} s to {until}: {gap.reason}"
+        console.print(unseen, style="yellow", highlight=False)
 
 
 def _show_ledger(report: Report) -> None:
@@ -132,9 +133,9 @@ def _show_ledger(report: Report) -> None:
     console.print(table)
     for b in report.summary.balances:
         for problem in b.problems:
-            console.print(f"[yellow]{b.camera}: {problem}[/yellow]", highlight=False)
+            console.print(f"{b.camera}: {problem}", style="yellow", highlight=False)
     for camera, repair in report.summary.repairs:
-        console.print(f"[dim]{camera}: {repair}[/dim]", highlight=False)
+        console.print(f"{camera}: {repair}", style="dim", highlight=False)
 
 
 def show_truth(score: Score) -> None:

@@ -64,7 +64,7 @@ def replay(options: ReplayOptions) -> None:
     _show_pace(recounts)
     for lane, one in zip(lanes, recounts, strict=True):
         if not one.ended:
-            console.print(f"[yellow]{lane.scene.camera}: the run did not end in order; counted up to there[/yellow]")
+            console.print(f"{lane.scene.camera}: the run did not end in order; counted up to there", style="yellow")
     for path in paths:
         console.print(f"  {path}", highlight=False, soft_wrap=True)
 

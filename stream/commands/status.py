@@ -60,8 +60,10 @@ def read_health(where: str) -> Health:
 def health_table(health: Health) -> Table:
     """One row a camera."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title="healthy" if health.healthy else f"[red]{health.why}[/red]", title_justify="left")
+    title, style = ("healthy", None) if health.healthy else (health.why, "red")
+    table = Table(title=title, title_style=style, title_justify="left")
     right = ("fps", "event ms", "video ms", "in flight", "reconnects", "unseen s")
     for heading in ("camera", "state", *right, "skipped", "point", "counted", "notices"):
         table.add_column(heading, justify="right" if heading in right else "left")
@@ -75,7 +77,7 @@ def health_table(health: Health) -> Table:
         passed = {"passed over": camera.passed_over} if camera.passed_over else {}
         table.add_row(
             camera.camera,
-            camera.state if camera.healthy else f"[red]{camera.state}[/red]",
+            Text(camera.state, "" if camera.healthy else "red"),
             f"{camera.fps:.1f}",
             *latencies,
             str(camera.in_flight),

@@ -45,6 +45,37 @@ def test_counts_are_shown_when_a_clip_is_run(tmp_path: Path) -> None:
     assert "crossings.csv" in text and "decoded" in text
 
 
+def test_names_in_brackets_are_shown_when_a_run_ends(tmp_path: Path) -> None:
+    """They were taken for mark-up: [red] was not shown, and [/north] ended the run with a traceback."""
+    clip = blob_clip(tmp_path / "road.mp4", frames=20)
+    lines = [option for name in ("[red]", "[/north]") for option in ("--line", f"{name}{LINE[1:]}")]
+    out = tmp_path / "[bold]out"
+    code, text = finish(roadtally("run", str(clip), "--inline", "--no-video", *BLOBS, *lines, "--out", str(out)))
+    assert code == 0, text
+    assert "[red]" in text and "[/north]" in text and "[bold]out" in text
+
+
+@pytest.mark.parametrize("out", ["ascii", "closed"])
+def test_run_ends_well_when_the_output_takes_no_signs(out: str, tmp_path: Path) -> None:
+    """The counts were there, then a traceback: of a sign that the terminal does not know, or of no output at all."""
+    clip = blob_clip(tmp_path / "road.mp4", frames=20)
+    words = (
+        "run",
+        str(clip),
+        "--inline",
+        "--no-video",
+        *BLOBS,
+        "--line",
+        f"süd{LINE[1:]}",
+        "--out",
+        str(tmp_path / "out"),
+    )
+    shell = 'exec "$@" >&-' if out == "closed" else 'PYTHONIOENCODING=ascii exec "$@"'
+    command = ["sh", "-c", shell, "sh", sys.executable, "-m", "stream.cli", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SLOW_S)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_line_is_suggested_when_none_is_given(tmp_path: Path) -> None:
     clip = blob_clip(tmp_path / "road.mp4")
     code, text = finish(roadtally("run", str(clip), "--inline", *BLOBS, "--out", str(tmp_path / "out")))
@@ -135,6 +166,7 @@ def mistakes(folder: Path) -> dict[str, tuple[list[str], int, str]]:
         "an unknown setting": (["run", clip, "--set", "detector.colour=red"], 2, "colour"),
         "an unknown model": (["run", clip, "--weights", "yolo99"], 4, "yolo99"),
         "a folder that is a file": (["run", clip, *BLOBS, "--out", str(folder / "file")], 5, "file"),
+        "a name that is no text": (["run", str(folder / "ro\udcffd.mp4")], 2, "expected text in UTF-8"),
         "no configuration": (["run", str(folder / "none.yaml")], 2, "none.yaml"),
     }
 
