@@ -18,7 +18,7 @@ from models.contract import DetectorSpec
 from models.engines.second_stage import SecondStage
 from models.engines.stem import without_focus
 from models.families import family_name, family_of
-from models.files.kept import cache_folder, compiled_folder
+from models.files.kept import cache_folder, compiled_folder, takes_files
 from models.files.weights import Weights
 from models.postprocess import PostProcess
 from stream.errors import ModelError
@@ -138,12 +138,14 @@ def int8_path(weights: Weights) -> Path:
 
 def cpu_settings(precision: str, threads: int, streams: int) -> dict[str, Any]:
     """Of a network that is compiled for this processor. streams: pictures at a time."""
+    folder = compiled_folder()
+    kept = {"CACHE_DIR": str(folder)} if takes_files(folder) else {}  # without, each start compiles
     return {
         "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": streams,
         "ENABLE_CPU_PINNING": False,  # decoders and encoders share the cores
-        "CACHE_DIR": str(compiled_folder()),
+        **kept,
     }
 
 

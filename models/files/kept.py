@@ -11,7 +11,19 @@ COMPILED_BYTES = 2e9  # of compiled networks: there is one for every size of pic
 
 def cache_folder() -> Path:
     """XDG_CACHE_HOME/roadtally, by default ~/.cache/roadtally."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "roadtally"
+    except RuntimeError:  # a user without a name and home, as containers have them
+        return Path(os.devnull) / "roadtally"  # where nothing can be kept
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether files can be kept there; it is made if absent. A service often has a home that is read-only, or none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def compiled_folder() -> Path:
