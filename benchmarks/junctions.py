@@ -64,15 +64,17 @@ class Movements:
 def match(true: Sequence[TrueTurn], on_line_s: Sequence[tuple[float, float]], counted: Sequence[Turn]) -> list[Pair]:
     """Pairs of indices of one movement at about one time: as many as can be, unflagged and near ones first.
 
-    on_line_s: from when to when each true one was on the first of its lines that it crossed in the clip.
+    Of a flagged one it is enough that an end of it is right: of who came before the clip, or left after it, the rest is
+    a guess. on_line_s: from when to when each true one was on the first of its lines that it crossed in the clip.
     """
     worth = np.zeros((len(true), len(counted)))
     for i, (t, (first_s, last_s)) in enumerate(zip(true, on_line_s, strict=True)):
         for j, c in enumerate(counted):
             late_s = c.pts_s - min(max(c.pts_s, first_s), last_s)
             low_s, high_s = (SLACK_S, SLACK_S) if c.by == "gates" and not t.flag else FIRST_SEEN_S
-            if (t.origin, t.destination) == (c.origin, c.destination) and -low_s <= late_s <= high_s:
-                worth[i, j] = 1000 - 100 * bool(t.flag) + 20 * (t.label == c.label) - abs(late_s)
+            alike = (t.origin == c.origin) + (t.destination == c.destination)
+            if (alike == 2 or (alike and t.flag and c.by == "path")) and -low_s <= late_s <= high_s:
+                worth[i, j] = 500 * alike - 100 * bool(t.flag) + 20 * (t.label == c.label) - abs(late_s)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     return [(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if worth[i, j] > 0]
 

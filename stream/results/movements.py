@@ -1,8 +1,10 @@
 """Turning movements: from which line to which every road user went, once.
 
-A track that crossed a line and then another went from the first to the last. Tracks are also born late and cut short
+A track that crossed a line and then another went from the first to the last; one that left over a line and came back
+over it made two movements (stays.py). Tracks are also born late and cut short
 inside a junction. The whole paths of complete tracks are the prototypes of each movement, and a piece of a path gets
 the movement that it is like: near enough, agreeing with the line that it did cross, and clearly nearer than any other.
+People on foot are compared with people on foot only: they go beside the ways of vehicles.
 Pieces that follow each other on one way in the time that it takes are one road user.
 
     crossed both lines             gates       ____A_______________B____
@@ -13,24 +15,26 @@ Pieces that follow each other on one way in the time that it takes are one road 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from stream.counting.riders import known_as
 from stream.messages import Crossing
 from stream.records.store import RoadUser
 from stream.results.prototypes import Fit, Prototypes
+from stream.results.stays import Gate, Stay, split
 from stream.scene import Scene
 
-Gate = tuple[str, str]  # line and direction
 Way = tuple[Gate, Gate]  # first and last gate
 
+ON_FOOT = "person"
 MOVED = 0.05  # of the picture's diagonal, between two points of a path: less is a parked car
 COVERED = 0.25  # of its movement's length: a piece that crossed no line must be as long
 CLEARER = 1.5  # the next best movement must be so many times as far, or else nobody can tell
+TELLING = 0.125  # of what a path may be off its movement: less is the jitter of boxes, and tells nothing
 JOIN_S = 8.0  # a road user is hidden for so long at most
 EARLY_S = 0.3  # boxes overlap in time where a track takes over from another
 OFF_TIME_S = 3.0  # between when the next piece should come and when it does
@@ -54,6 +58,7 @@ class _Piece(msgspec.Struct):
     """A track that crossed fewer than two lines, and the movements that it can belong to."""
 
     user: RoadUser
+    crossings: Sequence[Crossing]
     gates: list[Gate]
     fits: dict[Way, Fit]
     after: _Piece | None = None  # the same road user, before
@@ -64,16 +69,29 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
     """The movements of one camera's road users, in order of time. users, crossings: of any cameras."""
     if not scene.movements:
         return []
-    diagonal = math.hypot(scene.width, scene.height)
     passed: dict[int, list[Crossing]] = {}
     for crossing in sorted((c for c in crossings if c.camera == scene.camera), key=lambda c: c.pts_s):
         passed.setdefault(crossing.track_id, []).append(crossing)
-    moved = [u for u in users if u.camera == scene.camera and has_moved(u, scene)]
-    mine = [_named(u, passed.get(u.track_id, [])) for u in moved]
-    complete = {u.track_id: way for u in mine if (way := _way(passed.get(u.track_id, []))) is not None}
-    found = [_turn(scene, u, complete[u.track_id], passed[u.track_id], "gates") for u in mine if u.track_id in complete]
-    ways = _learn(mine, complete, diagonal)
-    pieces = [_piece(u, passed.get(u.track_id, []), ways) for u in mine if u.track_id not in complete]
+    leaving = _leaving(passed.values())
+    stays = [
+        stay
+        for user in users
+        if user.camera == scene.camera
+        for stay in split(user, passed.get(user.track_id, []), leaving)
+        if has_moved(stay.user, scene)
+    ]
+    kinds = ([stay for stay in stays if (stay.user.label == ON_FOOT) is on_foot] for on_foot in (False, True))
+    found = [turn for kind in kinds for turn in _turns(scene, kind)]
+    return sorted(found, key=lambda turn: (turn.pts_s, turn.track_id))
+
+
+def _turns(scene: Scene, stays: Sequence[Stay]) -> Iterator[Turn]:
+    """Of road users of a kind: people on foot go other ways than vehicles."""
+    diagonal = math.hypot(scene.width, scene.height)
+    complete = [(stay, way) for stay in stays if (way := _way(stay.crossings)) is not None]
+    turns = [_turn(scene, stay, way, "gates") for stay, way in complete]
+    ways = _learn(complete, diagonal)
+    pieces = [_piece(stay, ways) for stay in stays if _way(stay.crossings) is None]
     _join(pieces, diagonal)
     for piece in pieces:
         if not piece.followed and (way := _judge(piece, ways)) is not None:
@@ -81,12 +99,19 @@ def find_turns(scene: Scene, users: Iterable[RoadUser], crossings: Iterable[Cros
             while first.after is not None:
                 first = first.after
             user = msgspec.structs.replace(first.user, label=piece.user.label)  # the last vote is of the most pictures
-            found.append(_turn(scene, user, way, passed.get(user.track_id, []), "path"))
-    return sorted((turn for turn in found if turn is not None), key=lambda turn: (turn.pts_s, turn.track_id))
+            turns.append(_turn(scene, Stay(user, first.crossings), way, "path"))
+    return (turn for turn in turns if turn is not None)
 
 
-def _named(user: RoadUser, crossings: Iterable[Crossing]) -> RoadUser:
-    return msgspec.structs.replace(user, label=known_as(user.label, (c.label for c in crossings)))
+def _leaving(tracks: Iterable[Sequence[Crossing]]) -> set[Gate]:
+    """The gates by which more left for good than came in, of those who crossed several lines."""
+    balance: Tally[Gate] = Tally()
+    for crossings in tracks:
+        gates = [(c.line, c.direction) for c in crossings]
+        if len({line for line, _ in gates}) > 1:
+            balance.update(gates[-1:])
+            balance.subtract(gates[:1])
+    return {gate for gate, more in balance.items() if more > 0}
 
 
 def _way(crossings: Sequence[Crossing]) -> Way | None:
@@ -99,24 +124,23 @@ def _way(crossings: Sequence[Crossing]) -> Way | None:
     return (gates[first], gates[-1]) if gates and gates[first] != gates[-1] else None
 
 
-def _learn(users: Sequence[RoadUser], complete: dict[int, Way], diagonal_px: float) -> dict[Way, Prototypes]:
+def _learn(complete: Sequence[tuple[Stay, Way]], diagonal_px: float) -> dict[Way, Prototypes]:
     paths: dict[Way, list[np.ndarray]] = {}
-    for user in users:
-        if user.track_id in complete:
-            paths.setdefault(complete[user.track_id], []).append(_points(user))
+    for stay, way in complete:
+        paths.setdefault(way, []).append(_points(stay.user))
     return {way: Prototypes(of_way, diagonal_px) for way, of_way in paths.items()}
 
 
-def _piece(user: RoadUser, crossings: Sequence[Crossing], ways: dict[Way, Prototypes]) -> _Piece:
-    gates: list[Gate] = list(dict.fromkeys((c.line, c.direction) for c in crossings))
-    path = _points(user)
+def _piece(stay: Stay, ways: dict[Way, Prototypes]) -> _Piece:
+    gates: list[Gate] = list(dict.fromkeys((c.line, c.direction) for c in stay.crossings))
+    path = _points(stay.user)
     fits: dict[Way, Fit] = {}
     for way, prototypes in ways.items():
         if all(gate in way for gate in gates):
             fit = prototypes.fit(path)
             if fit is not None and fit.distance <= prototypes.reach_px:
                 fits[way] = fit
-    return _Piece(user, gates, fits)
+    return _Piece(stay.user, stay.crossings, gates, fits)
 
 
 def _join(pieces: Sequence[_Piece], diagonal_px: float) -> None:
@@ -169,20 +193,19 @@ def _judge(piece: _Piece, ways: dict[Way, Prototypes]) -> Way | None:
     if not piece.gates and fit.stop - fit.start < COVERED * ways[best].length_px:
         return None
     others = [way for way in order[1:] if (way[0][0], way[1][0]) != (best[0][0], best[1][0])]
-    if others and piece.fits[others[0]].distance < CLEARER * max(fit.distance, 1.0):
+    if others and piece.fits[others[0]].distance < CLEARER * max(fit.distance, TELLING * ways[best].reach_px):
         return None
     return best
 
 
-def _turn(
-    scene: Scene, user: RoadUser, way: Way, crossings: Sequence[Crossing], by: Literal["gates", "path"]
-) -> Turn | None:
+def _turn(scene: Scene, stay: Stay, way: Way, by: Literal["gates", "path"]) -> Turn | None:
     """None where the scene asks for other movements only."""
+    user = stay.user
     ends = way[0][0], way[1][0]
     name = next((m.name for m in scene.movements if (m.origin, m.destination) == ends), None)
     if name is None:
         return None
-    at_s = max((c.pts_s for c in crossings if (c.line, c.direction) == way[0]), default=user.first_pts_s)
+    at_s = max((c.pts_s for c in stay.crossings if (c.line, c.direction) == way[0]), default=user.first_pts_s)
     return Turn(scene.camera, name, *ends, user.track_id, user.label, at_s, by)
 
 

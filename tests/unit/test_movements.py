@@ -181,3 +181,32 @@ def test_who_is_counted_there_and_back_while_it_waits_on_the_first_line_goes_fro
     ]
     (turn,) = find_turns(SCENE, [user(1, straight())], there)
     assert (turn.origin, turn.destination, turn.pts_s) == ("west", "east", 9.0)
+
+
+def test_who_left_and_came_back_made_two_movements() -> None:
+    """A regression: at the border the track of a car that left went on with one that came in, and both were lost."""
+    back = [(float(x), 100.0) for x in range(620, 299, -20)]
+    down = [(300.0, float(y)) for y in range(120, 401, 20)]
+    there = crossed(1, "west", start_s=1.0) + crossed(1, "east", start_s=4.0)
+    came = Crossing("cam", "east", "out", 1, "car", 0, 8.0, 500.0, 100.0)
+    turns = find_turns(
+        SCENE, [user(1, [*straight(), *back, *down])], [*there, came, *crossed(1, "south", start_s=11.0)]
+    )
+    assert [(turn.movement, turn.pts_s) for turn in turns] == [("west to east", 1.0), ("east to south", 8.0)]
+
+
+def test_who_left_first_and_came_back_over_the_same_line_did_not_turn_round() -> None:
+    users, crossings = learnt()
+    out_and_in = [(480.0, 100.0), *straight(0, 500, 620), *straight(0, 480, 620)[::-1]]
+    mine = [*crossed(1, "east", start_s=60.0), Crossing("cam", "east", "out", 1, "car", 0, 64.0, 500.0, 100.0)]
+    turns = find_turns(SCENE, [*users, user(1, out_and_in, 60.0)], [*crossings, *mine])
+    assert "east to east" not in {turn.movement for turn in turns}
+
+
+def test_who_walks_beside_the_way_of_vehicles_makes_no_movement() -> None:
+    users, crossings = learnt()
+    walker = user(1, straight(9.0, 120, 480), 60.0, label="person")
+    assert 1 not in {turn.track_id for turn in find_turns(SCENE, [*users, walker], crossings)}
+    assert 1 in {
+        turn.track_id for turn in find_turns(SCENE, [*users, user(1, straight(9.0, 120, 480), 60.0)], crossings)
+    }
