@@ -21,7 +21,7 @@ from clips import CLIPS, find_clip, read_lines
 from timing import line_options, machine, markdown, run_baseline, run_roadtally
 
 from stream.evaluation.counts import Score, read_truth, score, total
-from stream.evaluation.runs import read_recording
+from stream.evaluation.recording import read_recording
 from stream.evaluation.suspicion import probable_causes
 from stream.messages import Crossing
 from stream.results.replay import lanes_of, stored_config

@@ -6,25 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from stream.audit.estimate import Estimate, estimate
 from stream.config.schema import Config
-from stream.errors import ConfigError, SourceError, TruthError
-from stream.evaluation.causes import Cause, Inquiry, RunTracks
+from stream.errors import ConfigError, TruthError
+from stream.evaluation.causes import Cause, Inquiry
 from stream.evaluation.counts import Score, read_truth, score
 from stream.evaluation.mot import TrackBoxes, read_mot
 from stream.evaluation.movements import MovementScore, read_turns, score_turns
+from stream.evaluation.recording import Recording, read_recording
 from stream.evaluation.suspicion import probable_causes
 from stream.evaluation.tracks import TrackScore, score_tracks
-from stream.messages import Counted, Crossing
-from stream.records.trajectories import read_trajectories
+from stream.messages import Crossing
 from stream.results.corrections import read_corrections
 from stream.results.replay import Lane, lanes_of, stored_config
 from stream.results.summary import stored_crossings, summarise
 from stream.truth import TrueCrossing
-
-SHOWN_S = 0.1  # after it was last observed a track is still claimed to be seen
 
 
 class TruthFiles(msgspec.Struct, frozen=True):
@@ -34,29 +31,6 @@ class TruthFiles(msgspec.Struct, frozen=True):
     tracks: Path | None = None
     corrections: Path | None = None
     movements: Path | None = None
-
-
-class Recording(msgspec.Struct, frozen=True):
-    """What a lane recorded. seq i64 (K,) and pts_s f64 (K,) of its frames."""
-
-    seq: np.ndarray
-    pts_s: np.ndarray
-    tracks: RunTracks
-
-    @property
-    def frames(self) -> int:
-        return int(self.seq[-1]) + 1
-
-    @property
-    def fps(self) -> float:
-        """Frames a second, on average."""
-        return float((self.seq[-1] - self.seq[0]) / (self.pts_s[-1] - self.pts_s[0]))
-
-    def frame_at(self, pts_s: float) -> int:
-        return round(float(np.interp(pts_s, self.pts_s, self.seq)))
-
-    def pts_of(self, frame: int) -> float:
-        return float(np.interp(frame, self.seq, self.pts_s))
 
 
 class LaneResult(msgspec.Struct, frozen=True):
@@ -104,43 +78,6 @@ def evaluate_run(folder: Path, files: TruthFiles, camera: str | None = None) -> 
         audited = [row for row in estimate(crossings, entered) if camera in (None, row.camera)]
     movements = _evaluate_movements(folder, files.movements, config, lanes) if files.movements else []
     return RunResult(results, audited, movements)
-
-
-def read_recording(lane: Lane) -> Recording:
-    """Raises SourceError where fewer than two frames were recorded."""
-    frames = [m for path in lane.files for m in read_trajectories(path) if isinstance(m, Counted)]
-    if len(frames) < 2:
-        raise SourceError(str(lane.files[0]), "expected two frames or more", "the run must be made again")
-    lengths = [len(one.tracks) for one in frames]
-    seq = np.array([one.frame.seq for one in frames], np.int64)
-
-    def rows(name: str) -> np.ndarray:
-        return np.concatenate([getattr(one.tracks, name) for one in frames])
-
-    shown = np.concatenate(_shown(frames))
-    boxes = TrackBoxes(np.repeat(seq, lengths), rows("track_id"), rows("xyxy").astype(float), rows("label"), shown)
-    asked = np.array([one.frame.seq for one in frames if one.frame.duty == "detect"], np.int64)
-    tracks = RunTracks(boxes, rows("observed"), rows("confirmed"), asked)
-    return Recording(seq, np.array([one.frame.pts_s for one in frames]), tracks)
-
-
-def _shown(frames: Sequence[Counted]) -> list[np.ndarray]:
-    """Which tracks the run claims to see: confirmed ones that were observed at the last look of the detector, or so
-    shortly ago that a road user cannot have gone. A detector misses most of them now and then for a picture or two."""
-    shown: list[np.ndarray] = []
-    seen_s: dict[int, float] = {}
-    looked_s = -np.inf
-    for one in frames:
-        tracks, pts_s = one.tracks, one.frame.pts_s
-        ids = tracks.track_id.tolist()
-        if one.frame.duty == "detect":
-            looked_s = pts_s
-            seen_s.update((i, pts_s) for i, seen in zip(ids, tracks.observed.tolist(), strict=True) if seen)
-        last_s = np.array([seen_s.get(i, -np.inf) for i in ids])
-        shown.append(tracks.confirmed & ((last_s >= looked_s) | (pts_s - last_s <= SHOWN_S + 1e-6)))
-        for i in tracks.ended.tolist():
-            seen_s.pop(i, None)
-    return shown
 
 
 def _wanted(lanes: list[Lane], camera: str | None, tracks: Path | None) -> list[Lane]:

@@ -10,7 +10,7 @@ import pytest
 
 from stream.errors import ConfigError, TruthError
 from stream.evaluation.mot import TrackBoxes, read_mot
-from stream.evaluation.runs import read_recording
+from stream.evaluation.recording import read_recording
 from stream.evaluation.tracks import score_tracks
 from stream.records.trajectories import schema_of
 from stream.results.replay import Lane
