@@ -14,9 +14,7 @@ class Arch:
     depthwise: bool = True
     stem: str = "focus"  # focus: four pixels become one of 12 channels; strided: a 3x3 convolution of stride 2
     classes: int = 6
-    activation: str = (
-        "silu"  # silu, as published; hswish (Howard et al., 2019): no exponential, 0.7 of the time on a CPU
-    )
+    activation: str = "silu"  # as published; hswish (Howard et al., 2019), without exponential: 0.7 of the time
 
 
 SIZES: dict[str, Arch] = {

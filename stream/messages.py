@@ -21,6 +21,7 @@ Duty = Literal["detect", "predict", "quiet"]
 """What the detector owes a frame: a pass, a Kalman prediction only, or nothing since nothing moves."""
 
 MASK_SIZE = 28
+"""Rows and columns of a silhouette, as in Mask R-CNN (He et al., 2017)."""
 
 
 class Frame(msgspec.Struct, frozen=True):

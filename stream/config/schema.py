@@ -126,7 +126,6 @@ class PointConfig(Settings):
     precision: Precision | Literal[""] = Field(
         default="", description="Number format; by default that of the detector."
     )
-
     input: Positive = Field(description="Longest side of the network's input in pixels: at most that of the detector.")
     region: Region = Field(
         default="whole", description="whole: all that the camera's network sees; lines: only what is near the lines."
@@ -146,14 +145,6 @@ class DetectorConfig(Settings):
     input: Positive | tuple[Positive, Positive] = Field(
         default=416, description="Longest side in pixels (the other follows the picture), or width and height."
     )
-
-    @field_validator("input")
-    @classmethod
-    def _whole_strides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
-        if isinstance(value, tuple) and any(side % STRIDE for side in value):
-            raise ValueError(f"expected multiples of {STRIDE}, got {list(value)}")
-        return value
-
     engine: Literal["auto", "openvino", "torch"] = Field(
         default="auto", description="What runs the network; auto: torch where there is a GPU, else openvino."
     )
@@ -177,6 +168,13 @@ class DetectorConfig(Settings):
     )
 
     _gate_words = field_validator("gate", mode="before")(on_or_off)
+
+    @field_validator("input")
+    @classmethod
+    def _whole_strides(cls, value: int | tuple[int, int]) -> int | tuple[int, int]:
+        if isinstance(value, tuple) and any(side % STRIDE for side in value):
+            raise ValueError(f"expected multiples of {STRIDE}, got {list(value)}")
+        return value
 
     @model_validator(mode="after")
     def _points_within_the_input(self) -> DetectorConfig:

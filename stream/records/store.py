@@ -47,12 +47,8 @@ CREATE TABLE IF NOT EXISTS notes (utc REAL, camera TEXT, kind TEXT, text TEXT, p
 CREATE TABLE IF NOT EXISTS checkpoints (camera TEXT PRIMARY KEY, body BLOB, rows TEXT);
 CREATE TABLE IF NOT EXISTS sources (camera TEXT PRIMARY KEY, body TEXT);
 """
-REWOUND = (
-    "crossings",
-    "visits",
-    "users",
-    "notes",
-)  # tables whose rows of after a checkpoint go when the lane goes back to it
+REWOUND = ("crossings", "visits", "users", "notes")
+"""Tables whose rows of after a checkpoint go when the lane goes back to it."""
 
 RESTART = "restart"  # the kind of the notes that say that a lane went back
 
