@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.table import Table
+    from rich.text import Text
 
-    from stream.running.health import Health
+    from stream.running.health import CameraHealth, Health
 
 WAIT_S = 5.0  # for an answer
+
+HEADINGS: dict[str, JustifyMethod] = {
+    "camera": "left",
+    "state": "left",
+    **dict.fromkeys(("fps", "event ms", "video ms", "in flight", "reconnects", "unseen s"), "right"),
+    **dict.fromkeys(("skipped", "point", "counted", "notices"), "left"),
+}
 
 
 def status(
@@ -30,13 +39,13 @@ def status(
 
     health = read_health(where)
     if not watch:
-        console.print(health_table(health))
+        console.print(health_table(health, console.width))
         raise typer.Exit(0 if health.healthy else 1)
     try:
-        with Live(health_table(health), console=console, auto_refresh=False) as live:
+        with Live(health_table(health, console.width), console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(every)
-                live.update(health_table(read_health(where)), refresh=True)
+                live.update(health_table(read_health(where), console.width), refresh=True)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -57,40 +66,57 @@ def read_health(where: str) -> Health:
     raise SourceError(where, what, "give the run's --out, or http://HOST:PORT; a run of files is served with --port")
 
 
-def health_table(health: Health) -> Table:
-    """One row a camera."""
+def health_table(health: Health, width: int) -> Table:
+    """One row a camera; where that is wider than the terminal, one column a camera."""
+    from rich.console import Console
+
+    rows = [_cells(camera) for camera in health.cameras]
+    table = _frame(health)
+    for heading, justify in HEADINGS.items():
+        table.add_column(heading, justify=justify)
+    for row in rows:
+        table.add_row(*row)
+    if Console(width=10 * width, markup=False).measure(table).maximum <= width:
+        return table
+    turned = _frame(health)
+    turned.show_header = False
+    for heading, *cells in zip(HEADINGS, *rows, strict=True):
+        turned.add_row(heading, *cells)
+    return turned
+
+
+def _frame(health: Health) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     title, style = ("healthy", None) if health.healthy else (health.why, "red")
-    table = Table(title=title, title_style=style, title_justify="left")
-    right = ("fps", "event ms", "video ms", "in flight", "reconnects", "unseen s")
-    for heading in ("camera", "state", *right, "skipped", "point", "counted", "notices"):
-        table.add_column(heading, justify="right" if heading in right else "left")
-    for camera in health.cameras:
-        latencies = [
-            "/".join(f"{1000 * camera.latency_s[to][figure]:.0f}" for figure in ("p50", "p95", "max"))
-            if to in camera.latency_s
-            else ""
-            for to in ("event", "video")
-        ]
-        passed = {"passed over": camera.passed_over} if camera.passed_over else {}
-        table.add_row(
-            camera.camera,
-            Text(camera.state, "" if camera.healthy else "red"),
-            f"{camera.fps:.1f}",
-            *latencies,
-            str(camera.in_flight),
-            str(camera.reconnects),
-            f"{camera.unseen_s:.0f}",
-            _numbers({**camera.skipped, **passed}),
-            camera.operating_point,
-            _numbers(camera.crossings),
-            _numbers(camera.notices),
-        )
-    if any(camera.latency_s for camera in health.cameras):
-        table.caption = "latency: p50/p95/max since the start"
-    return table
+    caption = "latency: p50/p95/max" if any(camera.latency_s for camera in health.cameras) else None
+    return Table(title=title, title_style=style, title_justify="left", caption=caption)
+
+
+def _cells(camera: CameraHealth) -> tuple[str | Text, ...]:
+    """What stands under HEADINGS."""
+    from rich.text import Text
+
+    latencies = [
+        "/".join(f"{1000 * camera.latency_s[to][figure]:.0f}" for figure in ("p50", "p95", "max"))
+        if to in camera.latency_s
+        else ""
+        for to in ("event", "video")
+    ]
+    passed = {"passed over": camera.passed_over} if camera.passed_over else {}
+    return (
+        camera.camera,
+        Text(camera.state, "" if camera.healthy else "red"),
+        f"{camera.fps:.1f}",
+        *latencies,
+        str(camera.in_flight),
+        str(camera.reconnects),
+        f"{camera.unseen_s:.0f}",
+        _numbers({**camera.skipped, **passed}),
+        camera.operating_point,
+        _numbers(camera.crossings),
+        _numbers(camera.notices),
+    )
 
 
 def _numbers(numbers: dict[str, int]) -> str:

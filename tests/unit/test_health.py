@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -12,14 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
 from typer.testing import CliRunner
 
 from stream.commands.app import app
+from stream.commands.status import health_table
 from stream.errors import ConfigError, OutputError
 from stream.metrics import MEANING, Metrics, read_key
-from stream.running.health import Health, Watchdog, Watched
+from stream.running.health import Health, Watchdog, Watched, figures
 from stream.running.health_server import ADDRESS, HealthServer, announced
 
 PATIENCE_S, OPEN_S = 5.0, 15.0
@@ -222,3 +226,16 @@ def test_health_survives_the_way_when_it_is_encoded() -> None:
     run_until(watchdog, 3)
     health = watchdog.health(3.0)
     assert msgspec.json.decode(msgspec.json.encode(health), type=Health) == health
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_nothing_is_cut_off_when_the_terminal_is_as_wide(width: int) -> None:
+    """In 80 columns the headings were "cam…" and "ev…", and so was the name of the camera."""
+    latency_s = {to: {"p50": 0.02, "p95": 0.1, "max": 0.5} for to in ("event", "video")}
+    camera = figures("north-gate", {'roadtally_crossings_total{camera="north-gate",label="car"}': 12.0}, "ok", "", 25.0)
+    camera = msgspec.structs.replace(camera, latency_s=latency_s)
+    shown = io.StringIO()
+    console = Console(width=width, file=shown, markup=False)
+    console.print(health_table(Health(True, "", (camera,)), width))
+    text = shown.getvalue()
+    assert "…" not in text and all(word in text for word in ("north-gate", "reconnects", "20/100/500", "12 car"))
