@@ -9,25 +9,28 @@ from pathlib import Path
 
 from stream.errors import OutputError
 
-LOCK = ".lock"
+LOCK = ".lock"  # of the worker that records
+RUN_LOCK = ".run.lock"  # of its supervisor, from the first file of a run to the last
 LOOK_S = 0.05
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # a file system that knows none
 
 
 class Claim:
-    """Held from its making until close(). Raises OutputError when another holds it for longer than wait_s."""
+    """Held from its making until close(); the folder is made. Raises OutputError when another holds it for longer than
+    wait_s."""
 
-    def __init__(self, folder: Path, wait_s: float) -> None:
+    def __init__(self, folder: Path, wait_s: float, lock: str = LOCK) -> None:
         until_s = time.monotonic() + wait_s
         try:
-            self._file = (folder / LOCK).open("w")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / lock).open("w")
             while not self._taken():
                 if time.monotonic() > until_s:
                     self._file.close()
                     raise OutputError(str(folder), "another run is writing into it", "wait for it, or choose --out")
                 time.sleep(LOOK_S)
         except OSError as error:
-            raise OutputError.refused(folder, "written", error, "choose --out") from error
+            raise OutputError.refused(folder, "written", error, "choose another folder: --out") from error
 
     def close(self) -> None:
         self._file.close()

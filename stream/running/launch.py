@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.metrics import key
 from stream.plan.cameras import plan_camera
 from stream.plan.topology import Endpoint, Plan, make_plan
+from stream.records.claim import RUN_LOCK, Claim
 from stream.records.store import Store
 from stream.results.folder import OF_CAMERA, RUN, begin, go_on
 from stream.results.summary import Summary, summarise, write_tally
@@ -108,7 +109,13 @@ def planned(config: Config, infos: dict[str, VideoInfo]) -> Iterator[Plan]:
 
 def launch(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts, *, resume: bool = False) -> Report:
     """Run a plan; resume: go on with the run in its folder. Errors that end the run are in the report; only an
-    unwritable folder is raised at once."""
+    unwritable folder, or one that another run has, is raised at once."""
+    folder = Path(plan.folder)
+    with closing(Claim(folder, 0, RUN_LOCK)):
+        return _carry_out(config, plan, watch, interrupts, resume)
+
+
+def _carry_out(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts, resume: bool) -> Report:
     folder = Path(plan.folder)
     run = run_inline if plan.inline else run_workers
     with serving(config.health, plan) as server:

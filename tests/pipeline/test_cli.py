@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import av
 import pytest
 
+from stream.records.claim import RUN_LOCK, Claim
 from stream.records.store import Store
 from tests.blobs import GO, LINE, blob_clip
 from tests.build import make_sound
@@ -86,6 +88,15 @@ def test_line_is_suggested_when_none_is_given(tmp_path: Path) -> None:
     code, _ = finish(roadtally("run", str(clip), "--inline", *BLOBS, *suggested, "--out", str(tmp_path / "again")))
     assert code == 0
     assert len(rows(tmp_path / "again")) == 3
+
+
+def test_second_run_is_refused_at_once_when_one_has_the_folder(tmp_path: Path) -> None:
+    """It waited for the workers of the first, and moved files aside before the first had written the last."""
+    clip, out = blob_clip(tmp_path / "road.mp4", frames=3), tmp_path / "out"
+    with closing(Claim(out, 0, RUN_LOCK)):
+        code, text = finish(roadtally("run", str(clip), "--inline", *BLOBS, "--out", str(out)))
+    assert (code, "another run is writing into it" in text) == (5, True), text
+    assert [path.name for path in out.iterdir()] == [RUN_LOCK]
 
 
 def wait_for_video(folder: Path, process: subprocess.Popen[str]) -> None:
