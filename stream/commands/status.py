@@ -27,8 +27,12 @@ HEADINGS: dict[str, JustifyMethod] = {
 
 def status(
     where: Annotated[
-        str, typer.Argument(metavar="URL|DIR", help="Address of a run's health server, or the folder of a run.")
-    ] = "runs/latest",
+        str,
+        typer.Argument(
+            metavar="URL|DIR",
+            help="Address of a run's health server, or the folder of a run; else the newest in runs/.",
+        ),
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 2.0,
 ) -> None:
@@ -37,6 +41,7 @@ def status(
 
     from stream.commands.console import console
 
+    where = where or newest_run(Path("runs"))
     health = read_health(where)
     if not watch:
         console.print(health_table(health, console.width))
@@ -48,6 +53,14 @@ def status(
                 live.update(health_table(read_health(where), console.width), refresh=True)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def newest_run(folder: Path) -> str:
+    """The run in the folder that was begun or has ended last; the folder itself where it holds none."""
+    from stream.running.health_server import ADDRESS
+
+    told = [path for path in folder.glob("*/*") if path.name in (ADDRESS, "run.json")]
+    return str(max(told, key=lambda path: path.stat().st_mtime).parent if told else folder)
 
 
 def read_health(where: str) -> Health:

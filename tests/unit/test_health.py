@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import socket
 import time
@@ -20,7 +21,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from stream.commands.app import app
-from stream.commands.status import health_table
+from stream.commands.status import health_table, newest_run
 from stream.errors import ConfigError, OutputError
 from stream.metrics import MEANING, Metrics, read_key
 from stream.running.health import Health, Watchdog, Watched, figures
@@ -239,3 +240,13 @@ def test_nothing_is_cut_off_when_the_terminal_is_as_wide(width: int) -> None:
     console.print(health_table(Health(True, "", (camera,)), width))
     text = shown.getvalue()
     assert "…" not in text and all(word in text for word in ("north-gate", "reconnects", "20/100/500", "12 car"))
+
+
+def test_newest_run_is_shown_when_none_is_named(tmp_path: Path) -> None:
+    """It looked in runs/latest, where `roadtally run VIDEO` puts nothing."""
+    for name, age_s in (("north", 5), ("south", 1), ("west", 9)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+        os.utime(tmp_path / name / "run.json", (1e9 - age_s, 1e9 - age_s))
+    assert newest_run(tmp_path) == str(tmp_path / "south")
+    assert newest_run(tmp_path / "south") == str(tmp_path / "south")
