@@ -74,9 +74,8 @@ def _chosen(lanes: list[Lane], camera: str | None, *, single: bool) -> list[Lane
 
 def _is_plain(folder: Path, camera: str) -> bool:
     """Whether a run ended without a repair of a camera's stamps: then its times are those of the file."""
-    from stream.records.store import Store
+    from stream.records.store import STORE, Store
     from stream.results.folder import RUN
-    from stream.sinks.events import STORE
 
     store = Store(folder / STORE)
     try:

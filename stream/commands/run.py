@@ -113,9 +113,9 @@ def check(config_file: Annotated[str, typer.Argument(metavar="CONFIG", help="A c
     """Show what a configuration would run: workers, endpoints, shared memory; and every problem at once. After a run,
     also what its tracks say against the lines."""
     from stream.commands.display import show_complaints, show_plan
+    from stream.records.store import STORE
     from stream.results.summary import stored_users
     from stream.running.launch import look, planned
-    from stream.sinks.events import STORE
 
     config = configured(config_file, {}, {}, [])
     with planned(config, look(config)) as plan:

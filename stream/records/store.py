@@ -26,6 +26,8 @@ from stream.errors import OutputError
 from stream.messages import Checkpoint, Clock, Crossing, Gap, Visit
 from stream.records.ledger import Balance
 
+STORE = "events.sqlite"  # in the folder of a run
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (started_utc REAL, finished_utc REAL, version TEXT, config TEXT, status TEXT);
 CREATE TABLE IF NOT EXISTS crossings (key TEXT PRIMARY KEY, camera TEXT, line TEXT, direction TEXT, track_id INTEGER,

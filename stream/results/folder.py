@@ -14,11 +14,10 @@ from stream.config.file import parse
 from stream.config.schema import PREVIOUS, CameraConfig, Config
 from stream.errors import ConfigError, OutputError, SourceError
 from stream.records.claim import Claim
-from stream.records.store import Store
+from stream.records.store import STORE, Store
 from stream.records.trajectories import TRAJECTORIES
 from stream.results.summary import CROSSINGS, MOVEMENTS, VISITS
 from stream.sinks.background import BACKGROUND
-from stream.sinks.events import STORE
 from stream.sinks.original import BUFFER
 from stream.sinks.recording import JOINED, PARTS
 from stream.sinks.shelf import RECORDINGS

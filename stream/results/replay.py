@@ -20,13 +20,12 @@ from stream.counting.zones import ZoneCounter
 from stream.errors import ConfigError, SourceError
 from stream.messages import Crossing, EndOfStream, Gap, Visit
 from stream.plan.cameras import draw_scene
-from stream.records.store import RoadUser, Store
+from stream.records.store import STORE, RoadUser, Store
 from stream.records.trajectories import find_trajectories, picture_of, read_stretches, seen_of
 from stream.results.summary import Tally, turns_of
 from stream.scene import Line, Scene
 from stream.settings import CountingSettings
 from stream.sight.view import moved_scene
-from stream.sinks.events import STORE
 
 
 class Lane(msgspec.Struct, frozen=True):

@@ -14,11 +14,10 @@ import numpy as np
 from stream.errors import OutputError
 from stream.messages import Clock, Crossing, Gap, Visit
 from stream.records.ledger import Balance
-from stream.records.store import RoadUser, Store
+from stream.records.store import STORE, RoadUser, Store
 from stream.results.movements import Turn, find_turns, has_moved
 from stream.results.suggestion import lint_line, suggest_lines
 from stream.scene import Scene
-from stream.sinks.events import STORE
 
 CROSSINGS, MOVEMENTS, VISITS = "crossings.csv", "movements.csv", "visits.csv"
 

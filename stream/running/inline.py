@@ -10,10 +10,9 @@ from stream.errors import RoadtallyError
 from stream.messages import InBand, Message
 from stream.metrics import Metrics
 from stream.plan.topology import Plan
-from stream.records.store import Store
+from stream.records.store import STORE, Store
 from stream.running.chain import Chain
 from stream.running.outcome import Interrupts, Outcome, Watch
-from stream.sinks.events import STORE
 from stream.stages.decode import Decode
 from stream.transport.ring import SlotPool, local_slots
 

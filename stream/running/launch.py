@@ -22,14 +22,13 @@ from stream.metrics import key
 from stream.plan.cameras import plan_camera
 from stream.plan.topology import Endpoint, Plan, make_plan
 from stream.records.claim import RUN_LOCK, Claim
-from stream.records.store import Store
+from stream.records.store import STORE, Store
 from stream.results.folder import OF_CAMERA, RUN, begin, go_on
 from stream.results.summary import Summary, summarise, write_tally
 from stream.running.health_server import announced, joined, serving
 from stream.running.inline import run_inline
 from stream.running.outcome import Interrupts, Outcome, Watch
 from stream.running.supervisor import run_workers
-from stream.sinks.events import STORE
 from stream.sinks.shelf import recordings_in
 from stream.sources import is_live, masked, with_credentials
 from stream.transport.addresses import IpcAddresses, TcpAddresses

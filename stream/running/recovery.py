@@ -15,8 +15,7 @@ from pathlib import Path
 import msgspec
 
 from stream.plan.topology import Plan, WorkerPlan
-from stream.records.store import Store
-from stream.sinks.events import STORE
+from stream.records.store import STORE, Store
 from stream.transport.control import Rewind
 
 MOST, WINDOW_S = 5, 60.0  # a worker is started again so often within so long at work

@@ -11,10 +11,9 @@ from stream.counting.riders import known_as
 from stream.messages import LABELS, Checkpoint, Clock, Counted, Crossing, EndOfStream, Notice, Told, Tracks
 from stream.plan.cameras import CameraPlan
 from stream.records.ledger import Ledger
-from stream.records.store import RoadUser, Store
+from stream.records.store import STORE, RoadUser, Store
 
 PATH_STEP = 0.02  # of the picture's width: how far apart the points of a kept path are
-STORE = "events.sqlite"
 
 
 class _Life(msgspec.Struct, array_like=True):

@@ -20,11 +20,10 @@ from msgspec.structs import replace
 
 from stream.config.file import parse
 from stream.metrics import key
-from stream.records.store import RESTART, RoadUser, Store
+from stream.records.store import RESTART, STORE, RoadUser, Store
 from stream.results.folder import take_up
 from stream.running.launch import Report, launch, look, planned
 from stream.running.outcome import Interrupts
-from stream.sinks.events import STORE
 from tests.blobs import FRAMES, GO, blob_clip, blob_picture
 from tests.build import make_clip
 from tests.pipeline.runs import configure, has_left, leftovers, picture_times_s, run, workers_of

@@ -21,11 +21,10 @@ from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
 from stream.messages import Checkpoint, Crossing, Restore
 from stream.plan.topology import WorkerPlan
 from stream.records.claim import Claim
-from stream.records.store import RESTART, RoadUser, Store
+from stream.records.store import RESTART, STORE, RoadUser, Store
 from stream.results.folder import begin, take_up
 from stream.running.recovery import MOST, WINDOW_S, Lanes
 from stream.scene import Scene
-from stream.sinks.events import STORE
 from stream.sinks.recording import join, parts_of
 from stream.sinks.video import VIDEO, AnnotatedVideo
 from stream.transport.codec import Codec

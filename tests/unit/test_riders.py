@@ -13,12 +13,12 @@ from stream.counting import Counter
 from stream.counting.riders import known_as
 from stream.messages import LABELS, Counted, Crossing, EndOfStream, Frame, Tracks
 from stream.plan.cameras import plan_camera
-from stream.records.store import Store
+from stream.records.store import STORE, Store
 from stream.records.trajectories import TRAJECTORIES, read_trajectories
 from stream.results.replay import Lane, recount, tally_of
 from stream.results.summary import Summary, summarise, write_tally
 from stream.settings import CountingSettings
-from stream.sinks.events import STORE, Events
+from stream.sinks.events import Events
 from stream.sinks.trajectories import Trajectories
 from stream.video import VideoInfo
 
