@@ -50,8 +50,12 @@ class DrawingOptions:
 class RunOptions(DrawingOptions):
     """Of `roadtally run`."""
 
-    source: Annotated[str | None, typer.Argument(help="A video file, or a configuration (.yaml).")] = None
-    out: Out = None
+    source: Annotated[
+        str | None, typer.Argument(help="A video file, a camera's address, or a configuration (.yaml).")
+    ] = None
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the results; else runs/NAME, or that of the configuration.")
+    ] = None
     weights: Weights = None
     inline: Annotated[bool, typer.Option("--inline", help="One process, no sockets: for debugging.")] = False
     record: Annotated[Recording | None, typer.Option(help="What is recorded.", show_default="annotated")] = None
