@@ -14,12 +14,13 @@ from stream.scene import Scene
 
 
 def new_table(title: str, words: Sequence[str], numbers: Sequence[str] = ()) -> Table:
-    """A table without rows: columns of words to the left, then columns of numbers to the right."""
+    """A table without rows: columns of words to the left, then columns of numbers to the right. In a narrow terminal
+    words are broken, not cut off."""
     table = Table(title=title, title_justify="left")
     for heading in words:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in numbers:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     return table
 
 
