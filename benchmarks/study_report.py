@@ -13,7 +13,7 @@ from study_rows import Row
 from timing import markdown
 
 from stream.budget.front import front
-from stream.tuning.plot import MARKERS, SHADES, draw_front, save
+from stream.tuning.plot import MARKERS, SHADES, draw_front, save, scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,20 +127,31 @@ def _plot(facts: Iterable[Line], path: Path) -> Path:
         )
         if (told := [(one["speed"]["ms"], one[part][name], one["row"]) for one in whole if name in one.get(part, {})])
     ]
-    figure = Figure(figsize=(1 + 6 * len(panels), 6), layout="constrained")
+    figure = Figure(figsize=(1 + 6 * len(panels), 7), layout="constrained")
+    styles = _styles(row.name for _, _, told in panels for _, _, row in told)
     for axes, (sign, title, told) in zip(figure.subplots(1, len(panels) or 1, squeeze=False)[0], panels, strict=False):
-        _panel(axes, told, sign)
+        _panel(axes, told, sign, styles)
         axes.set_ylabel(title)
         axes.set_xlabel("ms a picture, one thread")
-        save(figure, axes, path)
-    return path
+        scale(axes)
+    by_name = {label: one for axes in figure.axes for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(by_name.values(), by_name.keys(), loc="outside lower center", ncols=5, fontsize=8)
+    return save(figure, path)
 
 
-def _panel(axes: Axes, told: Sequence[tuple[float, float, Row]], sign: int) -> None:
-    """A marker a detector, and the front of what is least in ms and in sign times the value."""
+def _styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each detector, the same in all panels."""
+    return {name: (SHADES[k % len(SHADES)], MARKERS[k % len(MARKERS)]) for k, name in enumerate(dict.fromkeys(names))}
+
+
+def _panel(axes: Axes, told: Sequence[tuple[float, float, Row]], sign: int, styles: dict[str, tuple[str, str]]) -> None:
+    """A marker a row, and the front of what is least in ms and in sign times the value."""
     best = front([(ms, sign * value, row) for ms, value, row in told], itemgetter(0), itemgetter(1))
-    draw_front(axes, [(ms, sign * value, f"{row.name} {row.input}") for ms, value, row in best])
-    for k, detector in enumerate(dict.fromkeys(row.name for _, _, row in told)):
-        own = [(ms, value) for ms, value, row in told if row.name == detector]
-        axes.scatter(*zip(*own, strict=True), color=SHADES[k % len(SHADES)], marker=MARKERS[k % len(MARKERS)],
-                     label=detector, zorder=2)  # fmt: skip
+    draw_front(axes, [(ms, sign * value, _named(row)) for ms, value, row in best])
+    for detector, (colour, marker) in styles.items():
+        if own := [(ms, value) for ms, value, row in told if row.name == detector]:
+            axes.scatter(*zip(*own, strict=True), color=colour, marker=marker, label=detector, zorder=2)
+
+
+def _named(row: Row) -> str:
+    return f"{row.name} {row.input}" + ("" if row.precision == "auto" else f" {row.precision}")

@@ -36,7 +36,9 @@ def plot_points(measured: Sequence[Measured], path: Path, title: str) -> Path:
     axes.set_xlabel("device time a picture, ms, beside the other stages")
     axes.set_ylabel("crossings miscounted, %, with the doubt about few of them")
     axes.set_title(title)
-    return save(figure, axes, path)
+    axes.legend(fontsize=8)
+    scale(axes)
+    return save(figure, path)
 
 
 def draw_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
@@ -46,11 +48,19 @@ def draw_front(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         axes.annotate(name, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=8)
 
 
-def save(figure: Figure, axes: Axes, path: Path) -> Path:
-    """Raises OutputError."""
+def scale(axes: Axes) -> None:
+    """Costs differ by orders of magnitude: x in powers, told in plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Raises OutputError."""
     try:
         figure.savefig(path, dpi=120)
     except OSError as error:
