@@ -27,10 +27,11 @@ import numpy as np
 import torch
 from timing import machine, markdown
 
-from models.bench import noise, throughput
+from models.bench import throughput
 from models.contract import Detector, DetectorSpec
 from models.engines.device import cuda_here
 from models.engines.torch import TorchDetector
+from models.noise import noise
 from models.published.detector import TorchvisionDetector
 from models.registry import open_detector
 from models.scoring.average_precision import Scores, mean, score

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 from study_rows import SHARED
 
-from models.bench import noise, throughput
+from models.bench import throughput
 from models.contract import DetectorSpec
+from models.noise import noise
 from models.registry import engines_here, open_detector
 from models.scoring.stills import letterboxed
 from stream.geometry import Letterbox

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from models.contract import Detector, DetectorSpec, Pending
+from models.noise import noise
 from models.registry import open_detector
 
 
@@ -56,10 +57,6 @@ def throughput(detector: Detector, pictures: np.ndarray, seconds: float) -> floa
     while waiting:
         done += len(waiting.popleft().result())
     return done / (time.perf_counter() - began)
-
-
-def noise(input_hw: tuple[int, int], batch: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
 
 
 def _latency(detector: Detector, pictures: np.ndarray, seconds: float) -> float:

@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 import openvino as ov
 
-from models.bench import noise, throughput
+from models.bench import throughput
 from models.contract import DetectorSpec
 from models.engines.openvino import NO_INT8, OpenVinoDetector, graph_of, int8_path
 from models.engines.telemetry import no_telemetry
+from models.noise import noise
 from models.registry import find_weights
 from models.scoring.pictures import PICTURES, read_picture
 from models.scoring.stills import letterboxed

@@ -21,6 +21,7 @@ from models.engines.device import Place, halved_to_fit, place_here
 from models.families import family_name, family_of
 from models.files.weights import Weights
 from models.network import Deployed, Network
+from models.noise import noise
 from models.postprocess import PostProcess
 from stream.errors import ModelError
 from stream.messages import Detections
@@ -157,11 +158,6 @@ def uploads(pictures: np.ndarray, device: torch.device, most: int) -> Iterable[t
     """Pictures u8 (B, h, w, 3) on the device, in parts of at most so many."""
     writeable = np.require(pictures, requirements=("C", "W"))  # those of another host are not: torch would warn
     return (part.to(device) for part in torch.split(torch.from_numpy(writeable), most))
-
-
-def noise(input_hw: Hw, batch: int) -> np.ndarray:
-    """Pictures that make for many proposals, u8 (B, h, w, 3)."""
-    return np.random.default_rng(0).integers(0, 256, (batch, *input_hw, 3), np.uint8)
 
 
 def seconds_of(network: Callable[[torch.Tensor], object], parts: list[torch.Tensor], passes: int) -> float:

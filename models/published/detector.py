@@ -10,7 +10,8 @@ from torch import Tensor
 
 from models.contract import DetectorSpec, Finished
 from models.engines.device import halved_to_fit, place_here
-from models.engines.torch import checked, noise, seconds_of, uploads
+from models.engines.torch import checked, seconds_of, uploads
+from models.noise import noise
 from models.published.family import Family
 from models.published.name import Name
 from models.published.network import MAPS, classes_of, network_of
