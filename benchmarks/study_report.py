@@ -127,9 +127,11 @@ def _plot(facts: Iterable[Line], path: Path) -> Path:
         )
         if (told := [(one["speed"]["ms"], one[part][name], one["row"]) for one in whole if name in one.get(part, {})])
     ]
+    if not panels:
+        return path
     figure = Figure(figsize=(1 + 6 * len(panels), 7), layout="constrained")
     styles = _styles(row.name for _, _, told in panels for _, _, row in told)
-    for axes, (sign, title, told) in zip(figure.subplots(1, len(panels) or 1, squeeze=False)[0], panels, strict=False):
+    for axes, (sign, title, told) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         _panel(axes, told, sign, styles)
         axes.set_ylabel(title)
         axes.set_xlabel("ms a picture, one thread")
