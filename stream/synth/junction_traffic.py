@@ -16,7 +16,7 @@ import numpy as np
 
 from stream.synth.arms import STEP_M, Junction, Way
 from stream.synth.settings import SynthSettings
-from stream.synth.traffic import DECK, LABEL, LENGTH_M, STANDSTILL_M, follow
+from stream.synth.traffic import DECK, LENGTH_M, STANDSTILL_M, OfKind, follow
 from stream.synth.walkers import Walker, Walkers
 
 ASIDE_MS2, EASE_MS2, START_MS2 = 2.3, 1.7, 2.2  # what a driver likes in a turn, when braking before it, and behind it
@@ -31,7 +31,7 @@ KINDS = (*DECK, "bicycle", "bicycle")
 
 
 @dataclass(slots=True, eq=False)
-class Driver:
+class Driver(OfKind):
     """A road user on wheels. along_m: its middle on its way."""
 
     track_id: int
@@ -46,14 +46,6 @@ class Driver:
     phase: float = 0.0
     admitted: bool = False
     waited_s: float = 0.0  # since it saw the junction
-
-    @property
-    def label(self) -> str:
-        return LABEL[self.kind]
-
-    @property
-    def length_m(self) -> float:
-        return LENGTH_M[self.kind]
 
     @property
     def rear_m(self) -> float:

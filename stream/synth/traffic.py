@@ -35,8 +35,23 @@ DECK = (
 HEADWAY_S, STANDSTILL_M, ACCELERATION, BRAKING = 1.2, 2.5, 1.4, 2.0  # IDM: s, m, m/s², m/s²
 
 
+class OfKind:
+    """What the kind of a road user says of it."""
+
+    __slots__ = ()
+    kind: str
+
+    @property
+    def label(self) -> str:
+        return LABEL[self.kind]
+
+    @property
+    def length_m(self) -> float:
+        return LENGTH_M[self.kind]
+
+
 @dataclass(slots=True, eq=False)
-class RoadUser:
+class RoadUser(OfKind):
     """One road user. y_m is the middle of the body, along the road; phase counts metres travelled."""
 
     track_id: int
@@ -49,14 +64,6 @@ class RoadUser:
     look: int  # seeds the appearance
     acceleration: float = 0.0
     phase: float = 0.0
-
-    @property
-    def label(self) -> str:
-        return LABEL[self.kind]
-
-    @property
-    def length_m(self) -> float:
-        return LENGTH_M[self.kind]
 
     @property
     def place_m(self) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from stream.synth.arms import HALF_M, WALK_M, Arm, Junction
 from stream.synth.road import FOOTWAY_M, KERB_M
+from stream.synth.traffic import OfKind
 
 ARRIVAL_S = 15.0  # between two who come, at density 1
 PATIENCE_S = 3.0  # drivers who come later than that let them cross
@@ -16,7 +17,7 @@ BESIDE_M = HALF_M + KERB_M + FOOTWAY_M / 2
 
 
 @dataclass(slots=True, eq=False)
-class Walker:
+class Walker(OfKind):
     """Someone who crosses one arm. points (n, 2): the way; corners_m (n,), kerbs_m: where along it they are, and where
     the road begins and ends."""
 
@@ -33,8 +34,6 @@ class Walker:
     acceleration: float = 0.0
 
     kind = "pedestrian"
-    label = "person"
-    length_m = 0.5
 
     @property
     def forward(self) -> tuple[float, float]:
