@@ -12,11 +12,12 @@ import numpy as np
 from models.scoring.truth import IGNORE_NAME
 from stream.messages import LABELS
 from stream.synth import SynthSettings, TrueFrame, draw
-from stream.synth.settings import Light
+from stream.synth.settings import Light, Where
 
 PER_PLACE = 10  # pictures of one place
 FPS, EVERY = 2.0, 4  # the traffic moves on in steps of half a second; a picture is drawn each two seconds
 LIGHTS: tuple[Light, ...] = ("day", "dusk", "day", "night")
+WHERE: tuple[Where, ...] = ("road", "crossroads", "road", "road", "t-junction")  # out of step with the lights
 LEAST_VISIBLE = 0.35  # of a road user: of less, nobody could say what it is
 LEAST_HEIGHT = 7.0  # px
 
@@ -48,6 +49,7 @@ def _pictures(count: int, seed: int) -> Iterator[tuple[SynthSettings, np.ndarray
         place = seed + done // PER_PLACE
         rng = np.random.default_rng(place)
         settings = SynthSettings(
+            place=WHERE[place % len(WHERE)],
             seed=place,
             light=LIGHTS[place % len(LIGHTS)],
             density=float(rng.uniform(0.4, 1.6)),

@@ -203,7 +203,7 @@ def test_lost_vehicle_keeps_its_class_when_it_still_moves() -> None:
 def test_synthetic_pictures_are_read_by_training(tmp_path: Path) -> None:
     assert list(make_synthetic(tmp_path, 11, seed=40)) == list(range(1, 12))
     data = read_data(tmp_path, "train")
-    assert len({item.path.name[:5] for item in data}) == 2  # two places
+    assert len({item.path.name[:5] for item in data}) == 2  # two places: a road and a crossroads
     boxes = Boxes.join([item.boxes for item in data])
     assert {LABELS.index(name) for name in ("car", "motorcycle", "truck")} <= set(boxes.label.tolist())
     size = boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]
