@@ -30,6 +30,8 @@ MEANING = {
     "roadtally_reconnects_total": "How often a live camera was connected again.",
     "roadtally_restarts_total": "How often a worker was started again.",
     "roadtally_skipped_total": "Pictures decoded and not looked at, by reason.",
+    "roadtally_tidied_bytes_total": "Bytes of old recordings and tracks that the quota removed.",
+    "roadtally_tidied_files_total": "Old recordings and tracks that the quota removed: see the notes of the run.",
     "roadtally_tracks": "Road users that are followed now.",
     "roadtally_unseen_seconds_total": "Time in which crossings of a camera were not observed.",
     "roadtally_view_lost": "1 while a camera looks elsewhere and its lines do not fit.",

@@ -216,7 +216,9 @@ class OutputConfig(Settings):
         default=600.0, ge=1, description="A live camera's recording is cut into files of this length."
     )
     quota_gb: float = Field(
-        default=0.0, ge=0, description="The oldest files of a live camera's recording go when it takes more; 0: never."
+        default=0.0,
+        ge=0,
+        description="The oldest recordings and tracks, those in `previous/` too, go when all takes more; 0: never.",
     )
     keep_days: float = Field(default=0.0, ge=0, description="They go when they are older; 0: never.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,16 @@ from stream import __version__
 from stream.config.file import parse
 from stream.config.schema import PREVIOUS, CameraConfig, Config
 from stream.errors import ConfigError, OutputError, SourceError
+from stream.plan.cameras import Retention
 from stream.records.claim import Claim
 from stream.records.store import STORE, Store
 from stream.records.trajectories import TRAJECTORIES
 from stream.results.summary import CROSSINGS, MOVEMENTS, VISITS
 from stream.sinks.background import BACKGROUND
 from stream.sinks.original import BUFFER
+from stream.sinks.quota import TIDIED, tidy, words_for
 from stream.sinks.recording import JOINED, PARTS
-from stream.sinks.shelf import RECORDINGS
+from stream.sinks.shelf import RECORDINGS, recordings_of
 from stream.sinks.strips import STRIPS
 from stream.sinks.tracks import TRACKS
 from stream.sinks.video import VIDEO
@@ -41,6 +44,7 @@ OWN_FILES = (
     *OF_CAMERA,
     *MADE_LATER,
 )
+UNSEEN = (f"{STORE}*", RUN, TRACKS, TRAJECTORIES)  # what there is of a run that saw nothing
 LEAVE_S = 10.0  # for the last worker of a run that was killed to have left
 HASHED = 1 << 20  # bytes at both ends of a file by which it is known again
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -56,19 +60,22 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 def begin(folder: Path, config: Config) -> None:
-    """Make the folder; results of a run before are moved to a folder of their own in `previous/`, and stay there.
-    Raises OutputError."""
+    """Make the folder; results of a run before are moved to a folder of their own in `previous/`, from which the quota
+    takes. Those of one that failed before its first picture are replaced: a service that cannot start tries again and
+    again. Raises OutputError."""
+    out = config.output
+    keep = Retention(out.segment_s, out.quota_gb, out.keep_days)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        claim = Claim(folder, LEAVE_S)
-        try:
-            _move_aside(folder)
-        finally:
-            claim.close()
+        with closing(Claim(folder, LEAVE_S)):
+            gone = tidy(folder, keep, time.time())  # before anything is written: the disk may be full
+            _move_aside(folder, {camera.name for camera in config.cameras})
     except OSError as error:
         raise OutputError.refused(folder, "written", error, "choose another folder: --out") from error
     store = Store(folder / STORE)
     store.begin_run(__version__, config.model_dump_json())
+    if gone:
+        store.note("", TIDIED, words_for(gone, keep))
     for camera in config.cameras:
         if (mark := _mark(camera)) is not None:
             store.set_source(camera.name, msgspec.json.encode(mark))
@@ -113,9 +120,13 @@ def go_on(folder: Path) -> None:
     store.close()
 
 
-def _move_aside(folder: Path) -> None:
-    found = {path for name in OWN_FILES for path in (*folder.glob(name), *folder.glob(f"*/{name}"))}
-    found -= {path for path in found if PREVIOUS in path.relative_to(folder).parts}
+def _move_aside(folder: Path, cameras: Set[str]) -> None:
+    """cameras: of the run that begins; those of the run before have folders, too."""
+    before, saw_something = _run_before(folder)
+    places = [folder, *(place for name in sorted(cameras | before) if (place := folder / name).is_dir())]
+    if not saw_something:
+        _forget(places)
+    found = {path for place in places for path in _own_files(place)}
     old = [path for path in found if found.isdisjoint(path.parents)]  # what lies in a folder goes with it
     if not old:
         return
@@ -128,6 +139,36 @@ def _move_aside(folder: Path) -> None:
         target = aside / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
+
+
+def _run_before(folder: Path) -> tuple[set[str], bool]:
+    """The cameras of the run whose results lie here, and whether it saw a picture."""
+    path = folder / STORE
+    if not path.is_file():
+        return set(), True  # what lies here is of no run that is known: it is kept
+    if not path.stat().st_size:
+        return set(), False  # not even begun: the disk was full
+    with closing(Store(path)) as store:
+        config = msgspec.json.decode(store.config() or b"{}")
+        saw_something = any(balance.decoded for balance in store.balances())
+    return {camera["name"] for camera in config.get("cameras", ())}, saw_something
+
+
+def _forget(places: Sequence[Path]) -> None:
+    """What a run writes before its first picture."""
+    for place in places:
+        for path in (path for name in UNSEEN for path in place.glob(name)):
+            path.unlink()
+        for name in (STRIPS, BUFFER):
+            with suppress(OSError):  # there is none, or something in it
+                (place / name).rmdir()
+
+
+def _own_files(place: Path) -> Iterator[Path]:
+    """Of a run, or of one of its cameras."""
+    for name in OWN_FILES:
+        yield from place.glob(name)
+    yield from (path for path, _ in recordings_of(place) if path.exists())
 
 
 def _mark(camera: CameraConfig) -> Mark | None:

@@ -29,7 +29,8 @@ from stream.running.health_server import announced, joined, serving
 from stream.running.inline import run_inline
 from stream.running.outcome import Interrupts, Outcome, Watch
 from stream.running.supervisor import run_workers
-from stream.sinks.shelf import recordings_in
+from stream.sinks.quota import TIDIED
+from stream.sinks.shelf import recordings_of
 from stream.sources import is_live, masked, with_credentials
 from stream.transport.addresses import IpcAddresses, TcpAddresses
 from stream.transport.leftovers import socket_folder
@@ -37,6 +38,7 @@ from stream.video import Patience, VideoInfo, probe, probe_live
 
 RESUMED = "the run was resumed"
 LOOKS = 8  # sources at a time
+TOLD = 3  # of the notes on what the quota removed: the store has all
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "openvino", "pyzmq", "torch", "torchvision")
 
 
@@ -126,6 +128,7 @@ def _carry_out(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts,
             outcome = run(plan, joined(watch, server), interrupts, RESUMED if resume else "")
     store = Store(folder / STORE)
     store.end_run(outcome.status)
+    outcome.notes += [text for _, text in store.notes(TIDIED)[-TOLD:]]
     store.close()
     scenes = [camera.scene for camera in plan.cameras]
     summary = summarise(folder, scenes)
@@ -137,7 +140,7 @@ def _carry_out(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts,
     report.paths += [folder / STORE, _write_run(folder, config, plan, outcome)]
     for camera in plan.cameras:
         report.paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
-        report.paths += recordings_in(Path(camera.folder))
+        report.paths += [path for path, _ in recordings_of(Path(camera.folder)) if path.exists()]
     return report
 
 

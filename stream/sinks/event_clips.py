@@ -38,7 +38,7 @@ class EventClips:
     def __init__(self, camera: CameraPlan) -> None:
         self._camera = camera
         self._buffer = Path(camera.folder) / BUFFER
-        self._shelf = Shelf(Path(camera.folder), "event", camera.keep)
+        self._shelf = Shelf(Path(camera.folder), "event")
         self._events: deque[Event] = deque()
         self._frame: Frame | None = None  # the newest
         self._over_since_s: float | None = None  # monotonic: a file's seconds pass faster than the disk's

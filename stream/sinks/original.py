@@ -50,7 +50,7 @@ class Whole:
 
     def __init__(self, camera: CameraPlan) -> None:
         self.roll_s = camera.keep.segment_s
-        self._shelf = Shelf(Path(camera.folder), "original", camera.keep)
+        self._shelf = Shelf(Path(camera.folder), "original")
 
     def place(self, began_s: float, captured_ns: int) -> Path:
         return self._shelf.place(began_s, stamp_of(captured_ns))

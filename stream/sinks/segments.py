@@ -18,7 +18,7 @@ class Segments:
 
     def __init__(self, camera: CameraPlan) -> None:
         self._camera = camera
-        self._shelf = Shelf(Path(camera.folder), "annotated", camera.keep)
+        self._shelf = Shelf(Path(camera.folder), "annotated")
         self._video: AnnotatedVideo | None = None
         self._overlay = Overlay(camera.scene)  # of all files: totals and trails go on from one to the next
         self._began_s = 0.0

@@ -17,6 +17,7 @@ from stream.plan.topology import WorkerPlan
 from stream.records.claim import Claim
 from stream.sinks import Durable, Sink, open_sink
 from stream.sinks.events import Events
+from stream.sinks.quota import Quota
 from stream.stages.latency import Latency
 
 CLAIM_S = 5.0  # for a recorder that was killed to be gone
@@ -40,6 +41,8 @@ class Record:
         self._latency = {(name, to): Latency() for name in live for to in ("event", "video")}
         with ExitStack() as opened:
             opened.callback(Claim(Path(work.folder), CLAIM_S).close)
+            self._quota = Quota(Path(work.folder), work.cameras[0].keep)  # that of the run
+            opened.callback(self._quota.close)
             for camera in work.cameras:
                 _make(Path(camera.folder))
                 sinks = self._sinks.setdefault(camera.name, {})
@@ -87,6 +90,9 @@ class Record:
             for sinks in self._sinks.values():
                 for sink in sinks.values():
                     sink.flush()
+            if gone := self._quota.look():
+                self._metrics.count("roadtally_tidied_files_total", len(gone))
+                self._metrics.count("roadtally_tidied_bytes_total", sum(kept.bytes for kept in gone))
             for (camera, to), latency in self._latency.items():
                 for name, value_s in latency.figures().items():
                     self._metrics.set("roadtally_latency_seconds", value_s, camera=camera, to=to, figure=name)

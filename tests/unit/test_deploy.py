@@ -74,18 +74,26 @@ def test_the_configuration_is_valid_when_deployed_on_kubernetes() -> None:
     assert parse(yaml.safe_load(secret["stringData"]["road.yaml"]), "kubernetes.yaml").cameras[0].lines
 
 
+def test_disk_has_a_quota_when_deployed() -> None:
+    documents = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8"))
+    secret = next(d for d in documents if d["kind"] == "Secret")
+    for config in (load(DEPLOY / "road.yaml"), parse(yaml.safe_load(secret["stringData"]["road.yaml"]), "kubernetes")):
+        assert config.output.quota_gb > 0
+
+
 def test_every_deployment_runs_a_command_that_exists_when_started() -> None:
     from stream.commands.app import app
 
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    unit = (DEPLOY / "roadtally@.service").read_text(encoding="utf-8")
     starts = [
-        read_yaml("compose.yaml")["services"]["roadtally"]["command"][0],
-        read_pod()["containers"][0]["args"][0],
-        re.search(r"^ExecStart=(.*)$", (DEPLOY / "roadtally@.service").read_text(encoding="utf-8"), re.MULTILINE)[1],
+        read_yaml("compose.yaml")["services"]["roadtally"]["command"],
+        read_pod()["containers"][0]["args"],
+        re.search(r'^ExecStart=.*exec "\$ROADTALLY" (.*)$', unit, re.MULTILINE)[1].split(),
     ]
-    for start in starts:
-        command, rest = re.search(r'exec "?(?:roadtally|\$ROADTALLY)"? (\w+) (.*)', start).groups()
-        assert command in commands and "--out" in rest
+    for command, _, option, folder, *_ in starts:
+        assert command in commands and option == "--out"
+        assert "date" not in folder, "one folder for all starts, or no quota sees what starts before left"
 
 
 @pytest.mark.parametrize(("age_s", "healthy"), [(0, True), (50, True), (150, False), (None, False)])
@@ -93,7 +101,7 @@ def test_a_container_is_healthy_while_the_account_of_frames_moves(
     age_s: float | None, healthy: bool, tmp_path: Path
 ) -> None:
     if age_s is not None:
-        log = tmp_path / "2026-11-21T10-00-00Z/events.sqlite-wal"
+        log = tmp_path / "road/events.sqlite-wal"
         log.parent.mkdir()
         log.touch()
         os.utime(log, (time.time() - age_s, time.time() - age_s))

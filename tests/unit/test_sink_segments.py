@@ -14,13 +14,10 @@ import pytest
 
 from stream.config.file import parse
 from stream.errors import SourceError
-from stream.plan.cameras import Retention, plan_camera
+from stream.plan.cameras import plan_camera
 from stream.sinks.segments import Segments
-from stream.sinks.shelf import GB, outdated
 from stream.video import VideoInfo, VideoReader
 from tests.build import make_counted, make_yuv
-
-DAY_S = 86400.0
 
 
 def open_sink(folder: Path, **output: float) -> Segments:
@@ -95,36 +92,3 @@ def test_less_than_a_second_is_lost_when_the_power_is_cut(tmp_path: Path, monkey
     sink.close()
     lost_s = [later[0] - disk_s for (_, disk_s), later in pairwise(certain_s)]  # cut just before the next
     assert len(lost_s) >= 5 and max(lost_s[2:]) <= 1.0
-
-
-KEPT = Retention(600, 0, 0)
-
-
-@pytest.mark.parametrize(
-    ("keep", "sizes_gb", "ages_days", "gone"),
-    [
-        (KEPT, [5, 5, 5], [300, 200, 100], []),
-        (Retention(600, 10, 0), [5, 4, 3, 2], [4, 3, 2, 1], [0]),
-        (Retention(600, 10, 0), [5, 4, 6, 5], [4, 3, 2, 1], [0, 1, 2]),
-        (Retention(600, 0, 2), [1, 1, 1], [3, 2.1, 1.9], [0, 1]),
-        (Retention(600, 3, 2), [9, 2, 2], [3, 1, 0.5], [0, 1]),
-        (Retention(600, 1, 0), [5], [0.1], [0]),
-    ],
-)
-def test_oldest_go_when_there_is_too_much(
-    keep: Retention, sizes_gb: list[float], ages_days: list[float], gone: list[int]
-) -> None:
-    now_s = 1000 * DAY_S
-    segments = [
-        (Path(str(k)), round(size * GB), now_s - age * DAY_S)
-        for k, (size, age) in enumerate(zip(sizes_gb, ages_days, strict=True))
-    ]
-    assert sorted(int(path.name) for path in outdated(segments, keep, now_s)) == gone
-
-
-def test_quota_holds_when_a_camera_records_on(tmp_path: Path) -> None:
-    other = tmp_path / "notes.txt"
-    other.write_text("mine")
-    paths = record(tmp_path, 6, segment_s=1, quota_gb=1e-9)
-    assert len(paths) == 1, "only the open one is left"
-    assert other.exists()
