@@ -172,7 +172,7 @@ def draw_scene(camera: CameraConfig, size_wh: tuple[int, int]) -> Scene:
     except ValueError as error:
         problems.append(f"roi: {error}")
     if problems:
-        fix = "coordinates are pixels of the picture, or fractions of it where all of a line are <= 1"
+        fix = "coordinates are pixels of the picture, or fractions of it where all of one line or zone are <= 1"
         raise ConfigError(f"camera {camera.name}", "\n  ".join(problems), fix)
     return scene
 
@@ -187,8 +187,10 @@ def _movements(camera: CameraConfig) -> tuple[Movement, ...]:
 
 
 def _corners(values: tuple[float, ...], size_wh: tuple[int, int]) -> tuple[tuple[float, float], ...]:
+    """Those of a zone, without any that repeats the one before: many programs end a polygon with its first corner."""
     flat = _pixels(values, size_wh)
-    return tuple(zip(flat[::2], flat[1::2], strict=True))
+    corners = list(zip(flat[::2], flat[1::2], strict=True))
+    return tuple(corner for before, corner in zip(corners[-1:] + corners, corners, strict=False) if corner != before)
 
 
 def _pixels(values: tuple[float, ...], size: tuple[int, int]) -> tuple[float, ...]:

@@ -338,6 +338,16 @@ def test_a_line_is_refused_with_the_reason_when_it_cannot_be_crossed(lines: dict
 
 
 @pytest.mark.parametrize(
+    "corners", [[0.1, 0.1, 0.9, 0.1, 0.9, 0.9, 0.1, 0.1], [0.1, 0.1, 0.9, 0.1, 0.9, 0.1, 0.9, 0.9]]
+)
+def test_a_zone_is_a_triangle_when_a_corner_is_given_twice(corners: list[float]) -> None:
+    """A polygon that ended with its first corner, as many programs write it, was a traceback: a side without length."""
+    config = parse(camera(zones={"Z": corners}), "here")
+    (zone,) = plan_camera(config, config.cameras[0], INFO).scene.zones
+    assert set(zone.corners_xy) == {(64, 36), (576, 36), (576, 324)} and len(zone.corners_xy) == 3
+
+
+@pytest.mark.parametrize(
     ("roi", "crop"),
     [
         ("full", None),
