@@ -12,6 +12,7 @@ from stream.synth.road import KERB_M, LANE_M, Road
 GRASS, EARTH = np.array([62, 112, 96], np.float32), np.array([84, 110, 124], np.float32)
 ASPHALT, PAVING = np.array([130, 129, 127], np.float32), np.array([158, 164, 168], np.float32)
 KERB_STONE, WHITE_PAINT = np.array([182, 184, 184], np.float32), np.array([222, 226, 226], np.float32)
+TILE = 511  # grains of noise, after which it repeats
 
 
 class Ground:
@@ -22,13 +23,14 @@ class Ground:
         self.sky = ~np.isfinite(y_m)
         self.y_m = np.where(self.sky, np.float32(0), y_m)
         self.pixel_m = np.maximum(self.y_m, 1.0) / camera.focal_px
-        self._tile = rng.standard_normal((512, 512)).astype(np.float32)
+        self._tile = rng.standard_normal((TILE + 1, TILE + 1)).astype(np.float32)
+        self._tile[TILE], self._tile[:, TILE] = self._tile[0], self._tile[:, 0]  # no seam where the tile repeats
 
     def noise(self, size_m: float) -> np.ndarray:
         """Smooth noise (H, W) of about unit variance, fixed to the ground, with grains of size_m metres; it fades
         where a pixel holds many grains."""
-        column, row = ((axis / size_m) % 511 for axis in (self.x_m, self.y_m))
-        grain = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        column, row = ((axis / size_m) % TILE for axis in (self.x_m, self.y_m))
+        grain = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return grain * 1.4 * np.minimum(1.0, size_m / (3 * self.pixel_m))
 
     def soft(self, inside_m: np.ndarray) -> np.ndarray:

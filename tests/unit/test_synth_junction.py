@@ -10,7 +10,9 @@ from stream.evaluation.counts import read_truth
 from stream.evaluation.movements import read_turns
 from stream.synth import SynthSettings, make
 from stream.synth.arms import plan_junction
+from stream.synth.camera import junction_camera
 from stream.synth.cast import Present
+from stream.synth.ground import Ground
 from stream.synth.junction_traffic import Driver, play_junction, speed_limits, turn_of
 from stream.synth.settings import Where
 
@@ -75,3 +77,12 @@ def test_true_movements_are_from_a_line_to_a_line_that_was_crossed_when_read_bac
                 and row.label == turn.label and row.frame > turn.frame and not row.flag]  # fmt: skip
     crossed_in = [row for row in crossings if row.direction == "in" and row.label != "person" and not row.flag]
     assert {(row.line, row.frame) for row in crossed_in} <= {(turn.origin, turn.frame) for turn in turns}
+
+
+def test_the_ground_has_no_seam_before_the_camera() -> None:
+    """A regression: noise that repeats did not end as it begins, so a line ran up the middle of the picture."""
+    ground = Ground(junction_camera((320, 180), 1), np.random.default_rng(1))
+    rows = slice(90, 180)
+    steps = np.abs(np.diff(ground.noise(6.0)[rows], axis=1))
+    middle = int(np.flatnonzero(np.diff(np.signbit(ground.x_m[-1])))[0])
+    assert steps[:, middle].mean() < 2 * np.median(steps)
