@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+FLAGS = ("", "edge", "uncertain")
+"""A row with one of the latter two is neither for nor against: see docs/results.md."""
+
 
 class TrueCrossing(msgspec.Struct, frozen=True):
     """One row of a truth file. first, last: frames (0-based, in decode order) in which any of the road user is on the
-    line; frame: the middle of them. flag: empty, `edge` or `uncertain`."""
+    line; frame: the middle of them. flag: one of FLAGS."""
 
     clip: str
     line: str

@@ -16,8 +16,8 @@ import numpy as np
 
 from stream.errors import TruthError
 from stream.messages import LABELS, Crossing
-from stream.rows import read_rows
-from stream.truth import TrueCrossing
+from stream.rows import check_words, read_rows
+from stream.truth import FLAGS, TrueCrossing
 
 COLUMNS = ("clip", "line", "frame", "first", "last", "class", "direction", "flag")
 SLACK_S = 1.0
@@ -93,11 +93,10 @@ def _gain(true: TrueCrossing, crossing: Crossing, fps: float) -> float:
 def _row(where: str, row: dict[str, str]) -> TrueCrossing:
     try:
         frame, first, last = (int(row[name]) for name in ("frame", "first", "last"))
-    except (TypeError, ValueError):
+    except ValueError:
         what = f"expected whole numbers in frame, first, last; got {row['frame']!r}, {row['first']!r}, {row['last']!r}"
         raise TruthError(where, what) from None
-    if row["class"] not in LABELS:
-        raise TruthError(where, f"class: expected one of {', '.join(LABELS)}, got {row['class']!r}")
-    if row["direction"] not in ("in", "out"):
-        raise TruthError(where, f"direction: expected in or out, got {row['direction']!r}")
-    return TrueCrossing(row["clip"], row["line"], frame, first, last, row["class"], row["direction"], row["flag"] or "")
+    if not 0 <= first <= frame <= last:
+        raise TruthError(where, f"expected 0 <= first <= frame <= last, got {first}, {frame}, {last}")
+    check_words(where, row, {"class": LABELS, "direction": ("in", "out"), "flag": FLAGS})
+    return TrueCrossing(row["clip"], row["line"], frame, first, last, row["class"], row["direction"], row["flag"])

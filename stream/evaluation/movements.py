@@ -16,8 +16,8 @@ from stream.errors import TruthError
 from stream.evaluation.deviation import Row, weighted
 from stream.messages import LABELS
 from stream.results.movements import Turn
-from stream.rows import read_rows
-from stream.truth import TrueTurn
+from stream.rows import check_words, read_rows
+from stream.truth import FLAGS, TrueTurn
 
 COLUMNS = ("clip", "origin", "destination", "frame", "class", "flag")
 
@@ -71,8 +71,7 @@ def _name(of: Turn | TrueTurn) -> str:
 def _row(where: str, row: dict[str, str]) -> TrueTurn:
     try:
         frame = int(row["frame"])
-    except (TypeError, ValueError):
+    except ValueError:
         raise TruthError(where, f"expected a whole number in frame, got {row['frame']!r}") from None
-    if row["class"] not in LABELS:
-        raise TruthError(where, f"class: expected one of {', '.join(LABELS)}, got {row['class']!r}")
-    return TrueTurn(row["clip"], row["origin"], row["destination"], frame, row["class"], row["flag"] or "")
+    check_words(where, row, {"class": LABELS, "flag": FLAGS})
+    return TrueTurn(row["clip"], row["origin"], row["destination"], frame, row["class"], row["flag"])

@@ -10,7 +10,7 @@ import msgspec
 
 from stream.errors import TruthError
 from stream.messages import LABELS
-from stream.rows import read_rows
+from stream.rows import check_words, read_rows
 
 Verdict = Literal["checked", "missed", "extra", "class", "direction"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -42,19 +42,15 @@ def read_corrections(path: Path) -> list[Correction]:
     return read_rows(path, COLUMNS, _row)
 
 
-def _row(where: str, row: dict[str, str | None]) -> Correction:
-    text = {name: (row[name] or "").strip() for name in COLUMNS}
-    verdict = cast(Verdict, _one_of(where, "verdict", text["verdict"], VERDICTS))
+def _row(where: str, text: dict[str, str]) -> Correction:
+    check_words(where, text, {"verdict": VERDICTS, "direction": ("in", "out", ""), "class": (*LABELS, "")})
+    verdict = cast(Verdict, text["verdict"])
     number = {name: _number(where, name, text[name]) for name in ("pts_s", "until_s", "track_id")}
     needed = {"checked": ("until_s",), "missed": ("direction", "class"), "extra": ("track_id",)}
     needed |= {"class": ("track_id", "class"), "direction": ("track_id", "direction")}
     for name in ("camera", "line", "pts_s", *needed[verdict]):
         if not text[name]:
             raise TruthError(where, f"{name}: expected a value in a row of {verdict!r}, got nothing")
-    if text["direction"]:
-        _one_of(where, "direction", text["direction"], ("in", "out"))
-    if text["class"]:
-        _one_of(where, "class", text["class"], LABELS)
     pts_s, until_s, track_id = number["pts_s"], number["until_s"], number["track_id"]
     assert pts_s is not None  # it was needed
     return Correction(
@@ -67,12 +63,6 @@ def _row(where: str, row: dict[str, str | None]) -> Correction:
         text["class"],
         None if track_id is None else int(track_id),
     )
-
-
-def _one_of(where: str, column: str, got: str, allowed: tuple[str, ...]) -> str:
-    if got not in allowed:
-        raise TruthError(where, f"{column}: expected one of {', '.join(allowed)}, got {got!r}")
-    return got
 
 
 def _number(where: str, column: str, got: str) -> float | None:

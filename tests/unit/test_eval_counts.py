@@ -66,13 +66,20 @@ def test_class_decides_when_two_pass_together() -> None:
     assert result.class_agreement == 1.0
 
 
+HEAD = "clip,line,frame,first,last,class,direction,flag"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("clip,line,frame\n", "expected the columns"),
-        ("clip,line,frame,first,last,class,direction,flag\nx,A,ten,1,2,car,in,\n", "line 2: expected whole numbers"),
-        ("clip,line,frame,first,last,class,direction,flag\nx,A,1,1,2,tram,in,\n", "class: expected one of"),
-        ("clip,line,frame,first,last,class,direction,flag\nx,A,1,1,2,car,left,\n", "direction: expected in or out"),
+        (HEAD + "\nx,A,ten,1,2,car,in,\n", "line 2: expected whole numbers"),
+        (HEAD + "\nx,A,1,1,2,tram,in,\n", "class: expected one of"),
+        (HEAD + "\nx,A,1,1,2,car,left,\n", "direction: expected one of in, out"),
+        (HEAD + "\nx,A,1,1,2,car,in,maybe\n", "flag: expected one of nothing, edge"),
+        (HEAD + "\nx,A,-1,1,2,car,in,\n", "expected 0 <= first <= frame <= last"),
+        (HEAD + "\nx,A,5,9,2,car,in,\n", "expected 0 <= first <= frame <= last"),
+        (HEAD + "\nx,A,1,5,1,2,car,in,\n", "line 2: expected 8 values, got 9"),
     ],
 )
 def test_truth_is_refused_when_its_form_is_wrong(text: str, words: str, tmp_path: Path) -> None:
@@ -80,3 +87,10 @@ def test_truth_is_refused_when_its_form_is_wrong(text: str, words: str, tmp_path
     path.write_text(text)
     with pytest.raises(TruthError, match=words):
         read_truth(path)
+
+
+def test_truth_is_read_when_a_spreadsheet_wrote_it(tmp_path: Path) -> None:
+    """Semicolons were one long column; blanks and the empty rows below a table were errors."""
+    path = tmp_path / "truth.csv"
+    path.write_text("flag;clip;line;frame;first;last;class;direction\n; x;A;3;1;5; car ;in\n\n;;;;;;;\n", "utf-8-sig")
+    assert read_truth(path) == [TrueCrossing("x", "A", 3, 1, 5, "car", "in", "")]
