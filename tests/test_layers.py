@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. The packages of one floor know nothing of each other.
 FLOORS = [floor.split() for floor in (
-    "models models.arch models.grids models.layers models.noise stream stream.errors stream.geometry stream.messages "
-    "stream.metrics stream.scene stream.settings stream.sources stream.truth",
-    "models.anchors models.contract models.darknet models.network models.rois stream.budget stream.rows "
+    "models models.arch models.grids models.layers models.noise models.overlap stream stream.errors "
+    "stream.geometry stream.messages stream.metrics stream.scene stream.settings stream.sources stream.truth",
+    "models.anchors models.contract models.darknet models.network models.rois stream.budget stream.rows stream.whole "
     "stream.synth stream.tracking stream.transport stream.video",
     "models.families models.nanodet models.postprocess models.proposals models.yolox stream.config "
     "stream.counting",

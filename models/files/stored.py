@@ -11,13 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from stream.errors import ModelError
+from stream.whole import whole_file
 
 
 def write_stored(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write tensors of any float type; `metadata` says at least their `format`."""
     halves = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(halves, str(path), {**metadata, "sha256": _digest(halves)})
+    with whole_file(path) as unfinished:
+        save_file(halves, str(unfinished), {**metadata, "sha256": _digest(halves)})
 
 
 def stored_metadata(path: Path, formats: Sequence[str]) -> dict[str, str]:

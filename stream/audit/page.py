@@ -26,12 +26,13 @@ from stream.drawing.strips import (
     place_of,
     strip_name,
 )
-from stream.errors import OutputError, SourceError
+from stream.errors import SourceError
 from stream.messages import LABELS, Crossing
 from stream.results.corrections import Correction
 from stream.results.replay import Lane
 from stream.scene import Line, Scene
 from stream.sinks.strips import STRIPS
+from stream.whole import whole_file
 
 PAGE = "audit.html"
 STRIP_QUALITY = 82
@@ -76,10 +77,8 @@ def write_page(folder: Path, strips: Sequence[Strip], corrections: Sequence[Corr
     }
     text = resources.files("stream.audit").joinpath("page.html").read_text(encoding="utf-8")
     data = msgspec.json.encode(document).decode().replace("</", "<\\/")  # nothing in the data ends the script
-    try:
-        path.write_text(text.replace("/*DATA*/null", data, 1), encoding="utf-8")
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "choose another file: --out") from error
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text.replace("/*DATA*/null", data, 1), encoding="utf-8")
     return path
 
 

@@ -193,9 +193,7 @@ def _share(share: dict[str, Any]) -> str:
 def _write(path: Path, document: Any) -> None:
     import msgspec
 
-    from stream.errors import OutputError
+    from stream.whole import whole_file
 
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "choose another file") from error
+    with whole_file(path, "choose another file") as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(document)))

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from stream.drawing.colours import CLASS_RGB
-from stream.errors import OutputError
 from stream.messages import LABELS
 from stream.records.store import RoadUser
 from stream.reports.bins import WHOLE, Bins
 from stream.reports.times import Axis
 from stream.results.movements import Turn
 from stream.scene import Line, Scene
+from stream.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,8 +168,6 @@ def _duration(seconds: float) -> str:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "free some disk, or choose --out") from error
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished)
     return path

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from stream.errors import OutputError, words_of
 from stream.messages import LABELS
 from stream.reports.bins import DIRECTIONS, Bins, Peak
 from stream.reports.times import HOUR_S, Axis
+from stream.whole import whole_file
 
 
 def bins_table(all_bins: Sequence[Bins], axis: Axis) -> pa.Table:
@@ -42,14 +42,11 @@ def peaks_table(peaks: Sequence[Peak], axis: Axis) -> pa.Table:
 def write_tables(folder: Path, name: str, table: pa.Table) -> list[Path]:
     """name.csv and name.parquet. Raises OutputError."""
     paths = [folder / f"{name}.csv", folder / f"{name}.parquet"]
-    try:
-        options = pyarrow.csv.WriteOptions(quoting_style="needed", quoting_header="needed")
-        pyarrow.csv.write_csv(table, paths[0], options)
-        pyarrow.parquet.write_table(table, paths[1])
-    except OSError as error:
-        raise OutputError(
-            str(folder), f"{name} cannot be written: {words_of(error)}", "free some disk, or choose --out"
-        ) from error
+    options = pyarrow.csv.WriteOptions(quoting_style="needed", quoting_header="needed")
+    with whole_file(paths[0]) as unfinished:
+        pyarrow.csv.write_csv(table, unfinished, options)
+    with whole_file(paths[1]) as unfinished:
+        pyarrow.parquet.write_table(table, unfinished)
     return paths
 
 

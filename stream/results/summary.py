@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stream.errors import OutputError
 from stream.messages import Clock, Crossing, Gap, Visit
 from stream.records.ledger import Balance
 from stream.records.store import STORE, RoadUser, Store
 from stream.results.movements import Turn, find_turns, has_moved
 from stream.results.suggestion import lint_line, suggest_lines
 from stream.scene import Scene
+from stream.whole import whole_file
 
 CROSSINGS, MOVEMENTS, VISITS = "crossings.csv", "movements.csv", "visits.csv"
 
@@ -143,13 +143,10 @@ def _visit_row(visit: Visit) -> tuple[object, ...]:
 
 
 def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(head)
-            writer.writerows(rows)
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "free some disk") from error
+    with whole_file(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
     return path
 
 

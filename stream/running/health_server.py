@@ -15,12 +15,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from stream.config.schema import HealthConfig
-from stream.errors import ConfigError, OutputError, words_of
+from stream.errors import ConfigError, words_of
 from stream.metrics import MEANING, key, read_key
 from stream.plan.topology import Plan
 from stream.running.health import Health, Watchdog, Watched
 from stream.running.outcome import Watch
 from stream.video import Patience
+from stream.whole import whole_file
 
 ADDRESS = "health.url"  # in the folder of a run while it is served
 READ_S = 5.0  # for a client to ask
@@ -96,10 +97,8 @@ def announced(server: HealthServer | None, folder: Path) -> Iterator[None]:
     if server is None:
         yield
         return
-    try:
-        path.write_text(server.url + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "free some disk, or choose --out") from error
+    with whole_file(path) as unfinished:
+        unfinished.write_text(server.url + "\n", encoding="utf-8")
     try:
         yield
     finally:

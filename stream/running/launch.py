@@ -35,6 +35,7 @@ from stream.sources import is_live, masked, with_credentials
 from stream.transport.addresses import IpcAddresses, TcpAddresses
 from stream.transport.leftovers import socket_folder
 from stream.video import Patience, VideoInfo, probe, probe_live
+from stream.whole import whole_file
 
 RESUMED = "the run was resumed"
 LOOKS = 8  # sources at a time
@@ -126,22 +127,36 @@ def _carry_out(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts,
             begin(folder, config)
         with announced(server, folder):
             outcome = run(plan, joined(watch, server), interrupts, RESUMED if resume else "")
-    store = Store(folder / STORE)
-    store.end_run(outcome.status)
-    outcome.notes += [text for _, text in store.notes(TIDIED)[-TOLD:]]
-    store.close()
+    with _told_in(outcome), closing(Store(folder / STORE)) as store:
+        store.end_run(outcome.status)
+        outcome.notes += [text for _, text in store.notes(TIDIED)[-TOLD:]]
     scenes = [camera.scene for camera in plan.cameras]
     summary = summarise(folder, scenes)
     # what a decoder said last was before its slots came back
     outcome.values.update({key("roadtally_in_flight", camera=b.camera): b.in_flight for b in summary.balances})
     report = Report(outcome, summary, [])
     if report.saw_something:
-        report.paths += write_tally(folder, summary.tally, scenes)
-    report.paths += [folder / STORE, _write_run(folder, config, plan, outcome)]
+        with _told_in(outcome):
+            report.paths += write_tally(folder, summary.tally, scenes)
+    report.paths.append(folder / STORE)
+    with _told_in(outcome):
+        report.paths.append(_write_run(folder, config, plan, outcome))
     for camera in plan.cameras:
         report.paths += [path for name in OF_CAMERA if (path := Path(camera.folder) / name).exists()]
         report.paths += [path for path, _ in recordings_of(Path(camera.folder)) if path.exists()]
     return report
+
+
+@contextmanager
+def _told_in(outcome: Outcome) -> Iterator[None]:
+    """What cannot be written is the error of the run, unless that has one already. All else is written and shown."""
+    try:
+        yield
+    except OutputError as error:
+        if outcome.error is None:
+            outcome.status, outcome.error = "failed", error
+        else:
+            outcome.notes.append(str(error))
 
 
 def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Path:
@@ -163,10 +178,8 @@ def _write_run(folder: Path, config: Config, plan: Plan, outcome: Outcome) -> Pa
         "cameras": [msgspec.to_builtins(camera) for camera in plan.cameras],
     }
     path = folder / RUN
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
-    except OSError as failed:
-        raise OutputError.refused(path, "written", failed, "free some disk") from failed
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
     return path
 
 

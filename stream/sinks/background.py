@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stream.errors import OutputError
 from stream.messages import Counted, EndOfStream, Told
 from stream.plan.cameras import CameraPlan
 from stream.sight.medians import median
 from stream.video import yuv_planes
+from stream.whole import whole_file
 
 BACKGROUND = "background.png"
 SAMPLES = 32
@@ -63,11 +63,8 @@ class Background:
         height, width = y.shape
         full = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in (u, v)]
         _, png = cv2.imencode(".png", _bgr(y, *full))
-        try:
-            self._path.write_bytes(png.tobytes())
-        except OSError as error:
-            fix = "free some disk, or choose --out"
-            raise OutputError.refused(self._path, "written", error, fix) from error
+        with whole_file(self._path) as unfinished:
+            unfinished.write_bytes(png.tobytes())
 
 
 def _bgr(y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:

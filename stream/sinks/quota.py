@@ -32,7 +32,7 @@ TIDIED = "tidied"  # the kind of the notes that say what went
 TIDY_S = 20.0  # between two looks at the disk
 STRIP_FILES = f"{STRIPS}/[0-9]*_*min.png"
 WRITTEN_ON = (VIDEO, PARTS, TRACKS, TRAJECTORIES.replace(".", "*."), f"{BUFFER}/part-*.mp4")  # while a run lasts
-LARGE = (STRIP_FILES, f"{STRIPS}/*.part", BACKGROUND, JOINED, *WRITTEN_ON)
+LARGE = (STRIP_FILES, f"{STRIPS}/*.part.png", BACKGROUND, JOINED, *WRITTEN_ON)
 
 
 class Kept(NamedTuple):

@@ -117,6 +117,8 @@ def join(folder: Path) -> None:
         for path, _ in parts[1:]:
             path.unlink()
     except (av.FFmpegError, OSError) as error:
+        with suppress(OSError):
+            joined.unlink(missing_ok=True)
         fix = "free some disk; the parts stay where they are"
         raise OutputError(str(video), f"its parts cannot be joined: {words_of(error)}", fix) from error
 

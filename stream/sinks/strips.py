@@ -15,6 +15,7 @@ from stream.messages import Counted, Crossing, EndOfStream, Gap, Told
 from stream.plan.cameras import CameraPlan
 from stream.scene import Line, Scene
 from stream.sight.view import moved_scene
+from stream.whole import whole_file
 
 STRIPS = "strips"
 # Rows are alike, so "up" compresses best, and it takes half the time of the default.
@@ -37,7 +38,7 @@ class AuditStrips:
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise self._failed(error) from error
+            raise OutputError.refused(folder, "made", error, "free some disk, or choose --out") from error
 
     @classmethod
     def open(cls, camera: CameraPlan, run_folder: Path) -> AuditStrips:
@@ -111,13 +112,6 @@ class AuditStrips:
 
     def _save(self, slit: Slit) -> None:
         path = self._folder / strip_name(self._scene.lines.index(slit.line), slit.line.name, slit.start_s)
-        unfinished = path.with_suffix(".part")
         _, png = cv2.imencode(".png", slit.picture(), PNG)
-        try:
+        with whole_file(path) as unfinished:
             unfinished.write_bytes(png.tobytes())
-            unfinished.replace(path)
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError.refused(self._folder, "written", error, "free some disk, or choose --out")

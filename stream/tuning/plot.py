@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream.errors import OutputError
 from stream.tuning.measure import Measured, front_of
+from stream.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,10 +61,8 @@ def scale(axes: Axes) -> None:
 
 def save(figure: Figure, path: Path) -> Path:
     """Raises OutputError."""
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "choose another folder: --out") from error
+    with whole_file(path) as unfinished:
+        figure.savefig(unfinished, dpi=120)
     return path
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from stream.errors import OutputError
 from stream.tuning.measure import DOUBT, Measured, front_of
+from stream.whole import whole_file
 
 HEAD = """\
 # Operating points measured by `roadtally tune` on {machine}, {day}.
@@ -47,11 +47,9 @@ def write_profile(path: Path, measured: Sequence[Measured], source: str, *, has_
     head = HEAD.format(
         machine=platform.node() or "this machine", day=time.strftime("%Y-%m-%d"), name=path, truth=truth, doubt=DOUBT
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120))
-    except OSError as error:
-        raise OutputError.refused(path, "written", error, "choose another folder: --out") from error
+    with whole_file(path) as unfinished:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(head + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120))
     return path
 
 

@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from stream.commands.app import app
 from stream.drawing.strips import GUTTER_PX, HEAD_PX
-from stream.errors import ConfigError, SourceError
+from stream.errors import ConfigError, OutputError, SourceError
 from tests.blobs import blob_clip
 from tests.pipeline.runs import configure, run
 
@@ -54,6 +55,12 @@ def test_tables_and_plots_are_written_when_a_run_is_reported(folder: Path) -> No
     assert {row["observed_s"] for row in rows} == {"2.4"}
     for name in ("counts.png", "trajectories.png"):
         assert np.ptp(cv2.imread(str(report / name))) > 100
+
+
+def test_bins_are_on_the_clock_that_was_given_when_it_names_its_zone(folder: Path, tmp_path: Path) -> None:
+    """The plots said 07:00, and the tables 05:00 without a zone."""
+    invoke("report", folder, "--start", "2026-05-04T07:00+02:00", "--out", tmp_path)
+    assert "2026-05-04 07:00" in (tmp_path / "counts.csv").read_text()
 
 
 def test_zones_and_movements_are_counted_and_reported_when_they_are_drawn_afterwards(
@@ -144,3 +151,16 @@ def test_the_folder_is_named_when_it_holds_no_run(command: str, tmp_path: Path) 
     """`audit` said that events.sqlite could not be written, and asked whether the disk was full."""
     with pytest.raises(SourceError, match=r"holds no events\.sqlite"):
         invoke(command, tmp_path / "nowhere")
+
+
+def test_all_else_is_written_when_a_table_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk at the end of a run took the closing tables and the error of the run with it."""
+
+    def full(folder: Path, *_: object) -> list[Path]:
+        raise OutputError(str(folder / "crossings.csv"), "cannot be written: No space left on device")
+
+    monkeypatch.setattr("stream.running.launch.write_tally", full)
+    report = run(configure([blob_clip(tmp_path / "road.mp4")], tmp_path / "out", placement={"mode": "inline"}))
+    assert report.exit_code == OutputError.exit_code and len(report.summary.tally.crossings) == 3
+    told = msgspec.json.decode((tmp_path / "out" / "run.json").read_bytes())
+    assert (told["status"], "crossings.csv" in told["error"]) == ("failed", True)
