@@ -141,7 +141,7 @@ def _axis(bin_min: float, start: datetime | None) -> Axis:
 
     if not 0 < bin_min <= 60 or abs(60 / bin_min - round(60 / bin_min)) > 1e-9:
         raise ConfigError("--bin", f"expected minutes that divide an hour, got {bin_min:g}", "for example --bin 15")
-    return Axis(bin_min * 60, start)
+    return Axis(bin_min * 60, start and start.replace(tzinfo=None))  # its own clock, wherever the report is made
 
 
 def make_folder(folder: Path) -> Path:

@@ -104,7 +104,7 @@ def _by_time_of_day(
     """The same on the cameras' clocks: seconds since the first of them was seen, in the local time of this machine."""
     utc = {camera: utc_of(span, clocks[camera]) for camera, span in spans.items()}
     zero_s = float(int(min(clock.utc_s for of_camera in clocks.values() for clock in of_camera)))
-    start = datetime.datetime.fromtimestamp(zero_s)  # the local time of this machine
+    start = datetime.datetime.fromtimestamp(zero_s).astimezone()  # the local time of this machine
 
     def moved(event: Event, *fields: str) -> Event:
         known = {name: value for name in fields if (value := getattr(event, name)) is not None}

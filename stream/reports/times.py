@@ -16,7 +16,11 @@ HOUR_S = 3600.0
 
 
 class Axis(msgspec.Struct, frozen=True):
-    """bin_s: length of a bin, seconds; start: wall-clock time of pts 0, or None where it is not known."""
+    """bin_s: length of a bin, seconds; start: wall-clock time of pts 0, or None where it is not known.
+
+    A start without a zone is that of a clock that just goes on; one with a zone follows the clock of this machine, to
+    and from summer time, too, which changes it by whole bins.
+    """
 
     bin_s: float
     start: datetime.datetime | None = None
@@ -33,15 +37,19 @@ class Axis(msgspec.Struct, frozen=True):
         return np.arange(low, high + 1) * self.bin_s - shift_s
 
     def at(self, pts_s: float) -> datetime.datetime | float:
-        """The time to show for a pts."""
-        return pts_s if self.start is None else self.start + datetime.timedelta(seconds=pts_s)
+        """The time to show for a pts: seconds, or what the clock on the wall shows, without its zone."""
+        if self.start is None:
+            return pts_s
+        if self.start.tzinfo is None:
+            return self.start + datetime.timedelta(seconds=pts_s)
+        moment = self.start.astimezone(datetime.UTC) + datetime.timedelta(seconds=pts_s)
+        return moment.astimezone().replace(tzinfo=None)
 
     def label(self, pts_s: float) -> str:
         """The same as text: 07:15, or h:mm:ss since the start."""
-        if self.start is not None:
-            return (self.start + datetime.timedelta(seconds=pts_s)).strftime(
-                "%H:%M" if self.bin_s >= 60 else "%H:%M:%S"
-            )
+        moment = self.at(pts_s)
+        if isinstance(moment, datetime.datetime):
+            return moment.strftime("%H:%M" if self.bin_s >= 60 else "%H:%M:%S")
         return str(datetime.timedelta(seconds=round(pts_s)))
 
 

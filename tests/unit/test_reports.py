@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,30 @@ def test_bins_lie_on_the_clock_when_the_start_is_known() -> None:
     assert [axis.label(edge) for edge in bins.edges_s.tolist()] == ["07:00", "07:15", "07:30"]
     assert bins.observed_s.tolist() == [600.0, 600.0]
     assert bins.count[0, 0, LABELS.index("car")].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("begins", "shown"),
+    [
+        (datetime.datetime(2026, 3, 29, 0, 40, tzinfo=datetime.UTC), ["01:30", "01:45", "03:00", "03:15"]),
+        (datetime.datetime(2026, 10, 25, 0, 40, tzinfo=datetime.UTC), ["02:30", "02:45", "02:00", "02:15"]),
+        (datetime.datetime(2026, 5, 4, 21, 40, tzinfo=datetime.UTC), ["23:30", "23:45", "00:00", "00:15"]),
+        (datetime.datetime(2026, 3, 29, 1, 40), ["01:30", "01:45", "02:00", "02:15"]),  # of a file: no zone
+    ],
+)
+def test_bins_show_the_clock_on_the_wall_when_it_is_changed(
+    begins: datetime.datetime, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change to or from summer time, the bins of a live camera were an hour off until the run was over."""
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    axis = Axis(900.0, begins.astimezone() if begins.tzinfo else begins)
+    bins = count_bins(SCENE, [], np.array([(0.0, 2400.0)]), axis)
+    rows = bins_table([bins], axis).to_pylist()
+    assert list(dict.fromkeys(f"{row['start']:%H:%M}" for row in rows)) == shown
+    assert [axis.label(edge) for edge in bins.edges_s[:-1].tolist()] == shown
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_a_bin_without_observation_is_null_and_not_zero_when_the_camera_was_away(tmp_path: Path) -> None:
