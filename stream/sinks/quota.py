@@ -112,10 +112,10 @@ def outdated(files: Iterable[Kept], keep: Retention, now_s: float, staying_bytes
 
 def words_for(gone: Sequence[Kept], keep: Retention) -> str:
     """What went and why, in a line."""
-    size_gb = sum(kept.bytes for kept in gone) / GB
+    size_mb = sum(kept.bytes for kept in gone) / 1e6
     first, last = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(kept.changed_s)) for kept in (gone[0], gone[-1]))
     limits = f"quota_gb {keep.quota_gb:g}, keep_days {keep.keep_days:g}"
-    return f"removed {len(gone)} old files, {size_gb:.3f} GB, of {first} to {last} UTC ({limits})"
+    return f"removed {len(gone)} old files, {size_mb:.1f} MB, of {first} to {last} UTC ({limits})"
 
 
 def _is_left_behind(place: Path, folder: Path) -> bool:

@@ -139,7 +139,7 @@ def test_what_went_is_told_when_something_did(tmp_path: Path) -> None:
     begin(tmp_path, config)
     with closing(Store(tmp_path / STORE)) as store:
         ((camera, text),) = store.notes("tidied")
-    assert camera == "" and text.startswith("removed 6 old files, 0.060 GB, of 20") and "quota_gb 0.055" in text
+    assert camera == "" and text.startswith("removed 6 old files, 60.0 MB, of 20") and "quota_gb 0.055" in text
 
 
 def test_closed_files_go_and_the_open_one_stays_when_a_camera_records_on(tmp_path: Path) -> None:
