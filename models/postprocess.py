@@ -104,8 +104,8 @@ class PostProcess:
     family: str = "yolox"
 
     def __call__(self, raw: np.ndarray, input_hw: tuple[int, int]) -> Detections:
-        """raw f32 (A, outputs), with probabilities -> Detections, best first, in network pixels and inside the
-        picture."""
+        """raw f32 (A, outputs), with probabilities -> Detections, best first, in network pixels, cut to the
+        picture; what lies outside of it is left out."""
         reading = READINGS[self.family]
         rows, kinds = reading.scores(raw, self.score)
         if not len(rows):
@@ -118,6 +118,9 @@ class PostProcess:
         rows, score, label = rows[keep], score[keep], label[keep]
         limit = np.array([input_hw[1], input_hw[0]] * 2, np.float32)
         xyxy = np.clip(reading.boxes(raw[rows], rows, input_hw), 0, limit).astype(np.float32)
+        inside = (xyxy[:, 2:] > xyxy[:, :2]).all(1)
+        if not inside.all():
+            xyxy, score, label = xyxy[inside], score[inside], label[inside]
         keep = suppress(xyxy, label, self.nms_iou)
         return Detections(xyxy[keep], score[keep], label[keep])
 

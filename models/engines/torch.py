@@ -1,7 +1,8 @@
 """Torch: CUDA with captured graphs, or the CPU as a fallback. A network of two stages is not captured.
 
 On CUDA two lanes take turns, each with its own stream, pinned buffers and graphs (models.engines.cuda), so that the
-upload of one batch runs under the pass of the other. Resize was done before; conversion to float is in the graph.
+upload of one batch runs under the pass of the other. Resize was done before; conversion to float is in the graph, and
+so is post-processing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -34,8 +34,8 @@ class Lane(Protocol):
 
     def start(self, pictures: np.ndarray) -> None: ...
     def done(self) -> bool: ...
-    def raw(self) -> Iterable[np.ndarray]:
-        """Waits; f32 (A, outputs of a cell) of each picture of the batch that was started."""
+    def found(self) -> list[Detections]:
+        """Waits; what is in the pictures of the batch that was started, until the next one is."""
         ...
 
     def run_alone(self, pictures: np.ndarray, passes: int) -> float: ...
@@ -44,8 +44,8 @@ class Lane(Protocol):
 class TorchPending:
     """A batch in a lane. The lane is free for another batch once the answer was taken."""
 
-    def __init__(self, lane: Lane, read: Callable[[np.ndarray], Detections]) -> None:
-        self._lane, self._read = lane, read
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
         self._found: list[Detections] | None = None
 
     def done(self) -> bool:
@@ -57,7 +57,7 @@ class TorchPending:
     def result(self) -> list[Detections]:
         if self._found is None:
             try:
-                self._found = [self._read(raw) for raw in self._lane.raw()]
+                self._found = self._lane.found()
             except RuntimeError as error:
                 raise ModelError("detector", f"torch failed during a pass ({error})") from error
         return self._found
@@ -69,8 +69,8 @@ class TorchDetector:
     def __init__(self, weights: Weights, spec: DetectorSpec) -> None:
         place, network = place_here(spec.precision, spec.threads), weights.network()
         self._spec = spec
-        self._post = PostProcess(spec.score, spec.nms_iou, weights.labels, family_name(network.arch))
-        self._lanes, note = _lanes(network, place, spec)
+        post = PostProcess(spec.score, spec.nms_iou, weights.labels, family_name(network.arch))
+        self._lanes, note = _lanes(network, post, place, spec)
         self._last: list[TorchPending | None] = [None] * len(self._lanes)
         self._turn = 0
         self.in_flight = len(self._lanes)
@@ -79,7 +79,7 @@ class TorchDetector:
     def start(self, pictures: np.ndarray) -> TorchPending:
         """See models.contract.Detector. Pictures in pinned memory may not change before the result is taken. Raises
         ModelError on a shape that was not opened, or where the device fails."""
-        input_hw = checked(pictures, self._spec)
+        checked(pictures, self._spec)
         lane, last = self._lanes[self._turn], self._last[self._turn]
         if last is not None:
             last.result()  # its lane is taken over: keep its answer
@@ -87,7 +87,7 @@ class TorchDetector:
             lane.start(pictures)
         except RuntimeError as error:
             raise ModelError("detector", f"torch failed to begin a pass ({error})", "set a smaller batch") from error
-        pending = TorchPending(lane, partial(self._post, input_hw=input_hw))
+        pending = TorchPending(lane)
         self._last[self._turn] = pending
         self._turn = (self._turn + 1) % len(self._lanes)
         return pending
@@ -113,7 +113,7 @@ def checked(pictures: np.ndarray, spec: DetectorSpec) -> Hw:
     return input_hw
 
 
-def _lanes(network: Network, place: Place, spec: DetectorSpec) -> tuple[list[Lane], str]:
+def _lanes(network: Network, post: PostProcess, place: Place, spec: DetectorSpec) -> tuple[list[Lane], str]:
     """And what to add to the description."""
     device, family = place.device, family_of(network.arch)
 
@@ -121,8 +121,9 @@ def _lanes(network: Network, place: Place, spec: DetectorSpec) -> tuple[list[Lan
         network.to(memory_format=torch.channels_last)
         deployed = Deployed(network.to(device, place.dtype).eval().requires_grad_(False), place.dtype)
         if device.type == "cuda" and not family.second:
-            return [CudaLane(deployed, device, spec.input_hw, (batch, spec.max_batch)) for _ in range(CUDA_LANES)]
-        lane = PlainLane(deployed, device, batch)
+            sizes = (batch, spec.max_batch)
+            return [CudaLane(deployed, post, device, spec.input_hw, sizes) for _ in range(CUDA_LANES)]
+        lane = PlainLane(deployed, post, device, batch)
         for input_hw in spec.input_hw if device.type == "cuda" else ():
             lane.start(noise(input_hw, batch))  # whether the memory suffices
         return [lane]
@@ -133,21 +134,20 @@ def _lanes(network: Network, place: Place, spec: DetectorSpec) -> tuple[list[Lan
 class PlainLane:
     """The pass happens inside start(): on a CPU, and where the number of proposals is not known before."""
 
-    def __init__(self, network: Deployed, device: torch.device, most: int) -> None:
+    def __init__(self, network: Deployed, post: PostProcess, device: torch.device, most: int) -> None:
         """most: pictures a pass; a larger batch is passed in parts."""
-        self._network, self._device, self._most = network, device, most
+        self._network, self._post, self._device, self._most = network, post, device, most
 
     @torch.inference_mode()
     def start(self, pictures: np.ndarray) -> None:
-        self._raw = [
-            raw for part in uploads(pictures, self._device, self._most) for raw in self._network(part).cpu().numpy()
-        ]
+        self._raw = [self._network(part).cpu().numpy() for part in uploads(pictures, self._device, self._most)]
+        self._input_hw = (pictures.shape[1], pictures.shape[2])
 
     def done(self) -> bool:
         return True
 
-    def raw(self) -> list[np.ndarray]:
-        return self._raw
+    def found(self) -> list[Detections]:
+        return [self._post(rows, self._input_hw) for part in self._raw for rows in part]
 
     @torch.inference_mode()
     def run_alone(self, pictures: np.ndarray, passes: int) -> float:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from models.overlap import pair_iou
+
 CENTRE_RADIUS = 2.5  # cells within this many strides of a box's centre may answer for it
 BEST_OVERLAPS = 10  # the sum of the best IoUs is the number of cells that a box gets
 IOU_WEIGHT = 3.0
@@ -81,12 +83,3 @@ def _candidates(cells: tuple[Tensor, Tensor], xyxy: Tensor) -> tuple[Tensor, Ten
     middle = (xyxy[:, :2] + xyxy[:, 2:]) / 2
     near = ((centre[None] - middle[:, None]).abs() < CENTRE_RADIUS * cells[1][None]).all(2)
     return near, inside
-
-
-def pair_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
-    """IoU of every pair: (N, 4) and (M, 4) -> (N, M)."""
-    low = torch.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
-    high = torch.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(2)
-    sizes = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(1) for b in (a_xyxy, b_xyxy)]
-    return shared / (sizes[0][:, None] + sizes[1][None] - shared + 1e-7)

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from models.network import cell_grid
-from models.training.assignment import Assigned, assign, pair_iou
+from models.overlap import pair_iou
+from models.training.assignment import Assigned, assign
 from models.training.labels import IGNORE, Boxes
 from models.yolox import STRIDES, decode
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 from torchvision.models.detection._utils import BoxCoder
 
-from models.training.assignment import pair_iou
+from models.overlap import pair_iou
 from models.training.labels import IGNORE, Boxes
 from models.training.loss import Loss, known_cells
 from models.training.loss_nanodet import nanodet_loss, paired_giou

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from models.anchors import DEFAULT_BOXES, anchors
-from models.training.assignment import pair_iou
+from models.overlap import pair_iou
 from models.training.labels import IGNORE, Boxes
 from models.training.loss import Loss, known_cells
 from models.training.loss_nanodet import paired_giou

@@ -20,11 +20,13 @@ from models.contract import DetectorSpec
 from models.engines import device
 from models.engines.cuda import CudaLane, sizes_up_to
 from models.engines.device import cuda_here, halved_to_fit, place_here
-from models.engines.torch import TorchDetector
-from models.families import new_network
+from models.engines.torch import PlainLane, TorchDetector
+from models.families import family_name, new_network
 from models.network import Deployed
+from models.postprocess import PostProcess
 from models.registry import open_detector
 from stream.errors import ModelError
+from stream.messages import Detections
 from tests.unit.test_engines import HW, assert_same, lively
 
 SMALL = {"yolox": Arch(width=0.125), "nanodet": NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)}
@@ -103,43 +105,52 @@ def pictures(count: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, *HW, 3), np.uint8)
 
 
-def expected(network: Deployed, given: np.ndarray) -> np.ndarray:
+def post(name: str) -> PostProcess:
+    return PostProcess(0.05, 0.6, tuple(range(6)), name)
+
+
+def expected(network: Deployed, given: np.ndarray) -> list[Detections]:
     with torch.inference_mode():
-        return network(torch.from_numpy(given)).numpy()
+        rows = network(torch.from_numpy(given)).numpy()
+    return [post(family_name(network.network.arch))(one, HW) for one in rows]
+
+
+def assert_found(lane: CudaLane | PlainLane, network: Deployed, given: np.ndarray) -> None:
+    assert_same(lane.found(), expected(network, given), pixels=0.02, score=1e-3)
 
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("largest_graph", [1, 4, 8])
-def test_rows_of_a_lane_are_those_of_the_network_when_batches_of_all_sizes_follow_each_other(
+def test_a_lane_finds_what_the_network_finds_when_batches_of_all_sizes_follow_each_other(
     card: None, name: str, largest_graph: int
 ) -> None:
     """A lane could never begin a pass: it wrote into a tensor of torch's inference mode outside of that."""
     network = deployed(name)
-    lane = CudaLane(network, torch.device("cpu"), (HW,), (largest_graph, 8))
+    lane = CudaLane(network, post(name), torch.device("cpu"), (HW,), (largest_graph, 8))
     for k, count in enumerate((8, 3, 1, 5, 8, 2)):
         given = pictures(count, seed=k)
         lane.start(given)
         assert lane.done()
-        np.testing.assert_allclose(lane.raw(), expected(network, given), atol=0.02, rtol=1e-3)
+        assert_found(lane, network, given)
 
 
 def test_two_lanes_do_not_disturb_each_other_when_both_are_under_way(card: None) -> None:
     network = deployed("yolox")
-    lanes = [CudaLane(network, torch.device("cpu"), (HW, (64, 64)), (4, 4)) for _ in range(2)]
+    lanes = [CudaLane(network, post("yolox"), torch.device("cpu"), (HW, (64, 64)), (4, 4)) for _ in range(2)]
     given = [pictures(3, seed=7), pictures(4, seed=8)]
     for lane, batch in zip(lanes, given, strict=True):
         lane.start(batch)
     for lane, batch in zip(lanes, given, strict=True):
-        np.testing.assert_allclose(lane.raw(), expected(network, batch), atol=0.02, rtol=1e-3)
+        assert_found(lane, network, batch)
 
 
 @pytest.mark.parametrize("given", [pictures(2)[:, ::-1], np.frombuffer(pictures(2).tobytes(), np.uint8)])
 def test_pictures_may_lie_in_memory_that_torch_does_not_take(card: None, given: np.ndarray) -> None:
     """Turned over, or of another host: those may not be written."""
     network, given = deployed("yolox"), given.reshape(2, *HW, 3)
-    lane = CudaLane(network, torch.device("cpu"), (HW,), (2, 2))
+    lane = CudaLane(network, post("yolox"), torch.device("cpu"), (HW,), (2, 2))
     lane.start(given)
-    np.testing.assert_allclose(lane.raw(), expected(network, given.copy()), atol=0.02, rtol=1e-3)
+    assert_found(lane, network, given.copy())
 
 
 @pytest.mark.parametrize(("most", "sizes"), [(1, [1]), (2, [2, 1]), (4, [4, 2, 1]), (6, [6, 4, 2, 1])])
@@ -193,7 +204,7 @@ class FailingLane:
     def done(self) -> bool:
         raise RuntimeError("CUDA error: unspecified launch failure")
 
-    def raw(self) -> np.ndarray:
+    def found(self) -> list[Detections]:
         raise RuntimeError("CUDA error: unspecified launch failure")
 
 
@@ -208,12 +219,10 @@ def test_model_error_when_the_device_fails_while_it_is_asked(tmp_path: Any, monk
 
 
 def test_large_batch_is_passed_in_parts_when_only_small_ones_fit(tmp_path: Any) -> None:
-    from models.engines.torch import PlainLane
-
     network, given = deployed("nanodet"), pictures(5)
-    lane = PlainLane(network, torch.device("cpu"), 2)
+    lane = PlainLane(network, post("nanodet"), torch.device("cpu"), 2)
     lane.start(given)
-    np.testing.assert_allclose(np.stack(lane.raw()), expected(network, given), atol=0.02, rtol=1e-3)
+    assert_found(lane, network, given)
 
 
 def test_cpu_is_taken_when_torch_sees_a_card_that_it_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,8 +254,8 @@ def test_whole_detector_finds_the_same_when_its_lanes_are_those_of_a_card(
     plain = open_detector(spec)
     wanted = [plain.start(pictures(3, seed=k)).result() for k in range(4)]
 
-    def on_card(network: Any, place: Any, wants: Any) -> Any:
-        lanes = [CudaLane(Deployed(network), place.device, wants.input_hw, (2, 5)) for _ in range(2)]
+    def on_card(network: Any, post: Any, place: Any, wants: Any) -> Any:
+        lanes = [CudaLane(Deployed(network), post, place.device, wants.input_hw, (2, 5)) for _ in range(2)]
         return lanes, ""
 
     monkeypatch.setattr("models.engines.torch._lanes", on_card)

@@ -9,9 +9,7 @@ import numpy as np
 import openvino as ov
 import pytest
 import torch
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 
-from models.anchor_head import AnchorHead
 from models.arch import AnyArch, Arch, FasterRcnnArch, NanoDetArch, RetinaNetArch, SsdArch
 from models.bench import bench
 from models.contract import Detector, DetectorSpec
@@ -19,9 +17,7 @@ from models.families import family_name, family_of, new_network
 from models.files.weights import write_weights
 from models.network import Deployed, Network
 from models.postprocess import PostProcess, suppress
-from models.proposal_head import ProposalHead
 from models.registry import open_detector
-from models.yolox import YOLOX
 from stream.errors import ModelError
 from stream.messages import Detections
 
@@ -51,29 +47,32 @@ def network(request: pytest.FixtureRequest) -> Network:
     """Random weights of which some cells fire."""
     torch.manual_seed(3)
     network = lively(new_network(request.param))
-    if isinstance(network, YOLOX):
-        for layer in (*network.head.obj_preds, *network.head.cls_preds):
-            torch.nn.init.normal_(layer.weight, std=0.5)  # type: ignore[arg-type]
     for weight in network.parameters():
         weight.data = weight.data.half().float()  # as they are stored
     return network
 
 
 def lively(network: Network) -> Network:
-    """Weights that give activations of about one, as in a trained network."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.normal_(module.weight, std=(2.5 / module.weight[0].numel()) ** 0.5)
-        if isinstance(module, TwoMLPHead):
-            module.fc6.weight.data /= 100
-        if isinstance(module, FastRCNNPredictor):
-            module.cls_score.weight.data *= 4
-            module.cls_score.bias.data *= -1  # no longer sure of the background
-    for head in (module for module in network.modules() if isinstance(module, AnchorHead | ProposalHead)):
-        for name, weight in head.named_parameters():
-            weight.data /= 4000 if name.endswith("pred.weight") else 1  # boxes stay near their anchors
-    next(network.parameters()).data /= 128
-    return network.eval()
+    """Weights by which each layer gives activations of about one (Mishkin and Matas, 2016), as in a trained network:
+    with larger ones all boxes end at the rim of the picture, with smaller ones no cell fires."""
+
+    def settle(layer: torch.nn.Conv2d | torch.nn.Linear, given: object, out: torch.Tensor) -> torch.Tensor:
+        spread = out.std()
+        layer.weight.data /= spread
+        return out / spread
+
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    for layer in layers:
+        torch.nn.init.normal_(layer.weight)
+        if layer.bias is not None:
+            torch.nn.init.zeros_(layer.bias)
+    hooks = [layer.register_forward_hook(settle) for layer in layers]
+    noise = np.random.default_rng(0).integers(0, 256, (16, *HW, 3), np.uint8)
+    with torch.no_grad():
+        Deployed(network.eval())(torch.from_numpy(noise))
+    for hook in hooks:
+        hook.remove()
+    return network
 
 
 @pytest.fixture(scope="module")
