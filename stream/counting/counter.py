@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from stream.counting.bridging import bridge_births, bridge_deaths
-from stream.counting.courses import COLUMNS, FIRSTS, Courses, Remembered, join
+from stream.counting.courses import Courses, Packed, Remembered, join
 from stream.counting.passing import Passing
 from stream.counting.recent import Recent
 from stream.counting.riders import ridden
@@ -29,10 +29,7 @@ CUT_OFF = 0.4  # at the end of a stream, of the distance at which a track is cle
 class _Memory(msgspec.Struct, frozen=True, array_like=True):
     """What a counter knows, as plain data: arrays as bytes, and its passings."""
 
-    track_id: bytes  # i64 (N,)
-    row: bytes  # f64 (COLUMNS, N)
-    first: bytes  # f64 (FIRSTS, N)
-    now_s: float
+    before: Packed
     open_: bytes  # bool (N,)
     sides: bytes  # f64 (3, lines, N)
     passed: tuple[Passing, ...]
@@ -99,12 +96,10 @@ class Counter:
 
     def state(self) -> bytes:
         """Everything that `restore` needs to go on from here, as msgpack."""
-        before = self._before
-        arrays = (before.track_id, before.row, before.first, self._open, self._sides.state)
-        track_id, row, first, open_, sides = (np.ascontiguousarray(array).tobytes() for array in arrays)
+        open_, sides = (np.ascontiguousarray(array).tobytes() for array in (self._open, self._sides.state))
         passed = tuple(passing for _, passing in sorted(self._sides.passed.items()))
         others = (passed, tuple(self._on_trial), tuple(self._recent.passings), self._began_s)
-        return msgspec.msgpack.encode(_Memory(track_id, row, first, before.now_s, open_, sides, *others))
+        return msgspec.msgpack.encode(_Memory(self._before.packed(), open_, sides, *others))
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state` returned, of a counter of the same scene.
@@ -112,13 +107,10 @@ class Counter:
         Raises msgspec.DecodeError or ValueError on other bytes.
         """
         memory = msgspec.msgpack.decode(state, type=_Memory)
-        track_id = np.frombuffer(memory.track_id, np.int64)
-        n = len(track_id)
-        row, first = (np.frombuffer(text).reshape(k, n) for text, k in ((memory.row, COLUMNS), (memory.first, FIRSTS)))
-        self._before = Remembered(track_id, row, first, memory.now_s)
+        self._before = memory.before.unpacked()
         self._began_s = memory.began_s
         self._open = np.frombuffer(memory.open_, bool)
-        self._sides.state = np.frombuffer(memory.sides).reshape(3, len(self.scene.lines), n)
+        self._sides.state = np.frombuffer(memory.sides).reshape(3, len(self.scene.lines), len(self._open))
         self._sides.passed = {(passing.line, passing.track_id): passing for passing in memory.passed}
         self._on_trial, self._recent.passings = list(memory.on_trial), list(memory.recent)
 

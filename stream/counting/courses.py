@@ -42,6 +42,28 @@ class Remembered(msgspec.Struct, frozen=True):
     def nothing() -> Remembered:
         return Remembered(np.zeros(0, np.int64), np.zeros((COLUMNS, 0)), np.zeros((FIRSTS, 0)), 0.0)
 
+    def packed(self) -> Packed:
+        """As plain data."""
+        track_id, row, first = (np.ascontiguousarray(a).tobytes() for a in (self.track_id, self.row, self.first))
+        return Packed(track_id, row, first, self.now_s)
+
+
+class Packed(msgspec.Struct, frozen=True, array_like=True):
+    """Remembered tracks with their arrays as bytes: for a state that is stored."""
+
+    track_id: bytes  # i64 (N,)
+    row: bytes  # f64 (COLUMNS, N)
+    first: bytes  # f64 (FIRSTS, N)
+    now_s: float
+
+    def unpacked(self) -> Remembered:
+        """Raises ValueError on bytes of another form."""
+        track_id = np.frombuffer(self.track_id, np.int64)
+        row, first = (
+            np.frombuffer(a).reshape(k, len(track_id)) for a, k in ((self.row, COLUMNS), (self.first, FIRSTS))
+        )
+        return Remembered(track_id, row, first, self.now_s)
+
 
 class Courses(msgspec.Struct, frozen=True):
     """frames: of the stretch. By course, i64 (C,): track_id, start and stop of its rows, known (its index in what was

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import msgspec
-import numpy as np
 
-from stream.counting.courses import COLUMNS, FIRSTS, Remembered, join
+from stream.counting.courses import Packed, Remembered, join
 from stream.counting.stretch import Stretch
 from stream.counting.visits import Stay, ZoneVisits, clear_of
 from stream.messages import Frame, Tracks, Visit
@@ -16,10 +15,7 @@ from stream.settings import CountingSettings
 class _Memory(msgspec.Struct, frozen=True, array_like=True):
     """What a counter of zones knows, as plain data."""
 
-    track_id: bytes  # i64 (N,)
-    row: bytes  # f64 (COLUMNS, N)
-    first: bytes  # f64 (FIRSTS, N)
-    now_s: float
+    before: Packed
     stays: tuple[tuple[Stay, ...], ...]  # by zone
 
 
@@ -56,10 +52,8 @@ class ZoneCounter:
 
     def state(self) -> bytes:
         """Everything that `restore` needs to go on from here, as msgpack."""
-        arrays = (self._before.track_id, self._before.row, self._before.first)
-        track_id, row, first = (np.ascontiguousarray(array).tobytes() for array in arrays)
         stays = tuple(tuple(stay for _, stay in sorted(zone.stays.items())) for zone in self._zones)
-        return msgspec.msgpack.encode(_Memory(track_id, row, first, self._before.now_s, stays))
+        return msgspec.msgpack.encode(_Memory(self._before.packed(), stays))
 
     def restore(self, state: bytes) -> None:
         """Go on from what `state` returned, of a counter of the same scene.
@@ -67,8 +61,6 @@ class ZoneCounter:
         Raises msgspec.DecodeError or ValueError on other bytes.
         """
         memory = msgspec.msgpack.decode(state, type=_Memory)
-        track_id = np.frombuffer(memory.track_id, np.int64)
-        row, first = (np.frombuffer(text).reshape(k, -1) for text, k in ((memory.row, COLUMNS), (memory.first, FIRSTS)))
-        self._before = Remembered(track_id, row, first, memory.now_s)
+        self._before = memory.before.unpacked()
         for zone, stays in zip(self._zones, memory.stays, strict=True):
             zone.stays = {stay.track_id: stay for stay in stays}
