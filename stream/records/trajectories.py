@@ -12,7 +12,7 @@ was started again ("trajectories.2.arrow"), since its tracks began anew; now it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
@@ -147,28 +147,25 @@ def read_trajectories(path: Path) -> Iterator[Counted | Gap | EndOfStream]:
     ended, if it did in order."""
     camera, _ = picture_of(path)
     for batch, metadata in _batches(path):
-        if metadata and END in metadata:
-            yield msgspec.json.decode(metadata[END], type=EndOfStream)
-        elif metadata and GAP in metadata:
-            yield msgspec.json.decode(metadata[GAP], type=Gap)
-        else:
+        told = _told(metadata)
+        if told is None:
             yield from _frames(camera, batch)
+        else:
+            yield told
 
 
 def read_stretches(path: Path) -> Iterator[Stretch | Gap | EndOfStream]:
     """The same in stretches of some STRETCH_ROWS tracks, straight from the columns: for counting."""
     waiting: list[Stretch] = []
     for batch, metadata in _batches(path):
-        told = metadata and (END in metadata or GAP in metadata)
-        if not told:
+        told = _told(metadata)
+        if told is None:
             waiting.append(_stretch(batch))
-        if waiting and (told or sum(len(one.track_id) + len(one) for one in waiting) > STRETCH_ROWS):
+        if waiting and (told is not None or sum(len(one.track_id) + len(one) for one in waiting) > STRETCH_ROWS):
             yield _together(waiting)
             waiting = []
-        if metadata and END in metadata:
-            yield msgspec.json.decode(metadata[END], type=EndOfStream)
-        elif metadata and GAP in metadata:
-            yield msgspec.json.decode(metadata[GAP], type=Gap)
+        if told is not None:
+            yield told
     if waiting:
         yield _together(waiting)
 
@@ -198,6 +195,15 @@ def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, dict[bytes, bytes] | 
             except (pa.ArrowInvalid, OSError):  # cut off in the middle of a batch: a kill, or a run that goes on
                 return
             yield batch, metadata
+
+
+def _told(metadata: Mapping[bytes, bytes] | None) -> Gap | EndOfStream | None:
+    """What a batch without rows says; None of one that holds frames."""
+    if metadata and END in metadata:
+        return msgspec.json.decode(metadata[END], type=EndOfStream)
+    if metadata and GAP in metadata:
+        return msgspec.json.decode(metadata[GAP], type=Gap)
+    return None
 
 
 def _frames(camera: str, batch: pa.RecordBatch) -> Iterator[Counted]:
