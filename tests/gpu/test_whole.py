@@ -13,7 +13,7 @@ from models.registry import open_detector, open_segmenter
 from models.training.train import train
 from tests.gpu.conftest import HW
 from tests.pipeline.runs import configure, rows, run
-from tests.unit.test_training import make_data, settings
+from tests.unit.models.training.test_training import make_data, settings
 
 
 def test_masks_are_those_of_f32_when_they_come_from_the_card(pictures: np.ndarray) -> None:

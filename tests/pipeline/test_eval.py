@@ -156,7 +156,7 @@ def test_the_user_is_told_when_the_question_makes_no_sense(
 
 
 def test_a_detector_is_scored_when_pictures_are_given(tmp_path: Path) -> None:
-    from tests.unit.test_eval_pictures import BOX, DETECTOR, box, coco, picture
+    from tests.unit.models.test_eval_pictures import BOX, DETECTOR, box, coco, picture
 
     picture(tmp_path / "a.png", BOX)
     data = coco(tmp_path, [{"id": 1, "file_name": "a.png"}], [box(1, 3, BOX)])

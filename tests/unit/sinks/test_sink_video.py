@@ -89,7 +89,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.build import make_counted
-from tests.unit.test_sink_video import INFO, SCENE, AnnotatedVideo, Overlay, noise
+from tests.unit.sinks.test_sink_video import INFO, SCENE, AnnotatedVideo, Overlay, noise
 video = AnnotatedVideo(Path(sys.argv[1]), Overlay(SCENE), INFO)
 for k in range(90):
     video.write(make_counted(k, k / 25, noise(k)))
@@ -99,7 +99,7 @@ time.sleep(60)
 
 
 def test_all_but_the_last_second_plays_when_the_process_is_killed(tmp_path: Path) -> None:
-    path, root = tmp_path / "a.mp4", str(Path(__file__).resolve().parents[2])
+    path, root = tmp_path / "a.mp4", str(Path(__file__).resolve().parents[3])
     command = [sys.executable, "-c", WRITE_AND_WAIT, str(path), root]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "written\n"

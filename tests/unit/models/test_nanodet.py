@@ -16,7 +16,7 @@ from models.training.depthwise import hasten
 from models.training.labels import IGNORE, Boxes
 from models.training.loss_nanodet import distribution_focal, nanodet_loss, paired_giou, quality_focal
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/nanodet_plus_m_1.5x_416.onnx"
+PUBLISHED = Path(__file__).resolve().parents[3] / "../shared/weights/nanodet_plus_m_1.5x_416.onnx"
 SMALL = NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)
 
 

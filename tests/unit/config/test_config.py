@@ -18,7 +18,7 @@ from stream.settings import CountingSettings, TrackerSettings
 from stream.sources import is_live
 from stream.video import VideoInfo
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = sorted((ROOT / "configs").glob("*.yaml"))
 SECTIONS = (
     Config,

@@ -21,7 +21,7 @@ from models.registry import open_detector
 from stream.errors import ModelError
 from stream.messages import Detections
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights"
+PUBLISHED = Path(__file__).resolve().parents[4] / "../shared/weights"
 HW = (64, 96)
 
 

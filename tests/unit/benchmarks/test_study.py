@@ -13,7 +13,7 @@ from stream.messages import Detections
 from stream.tuning.looks import Looks, Network
 from tests.blobs import blob_clip
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 pytest.importorskip("matplotlib")
 
 

@@ -13,7 +13,7 @@ from openvino import opset13 as ops
 from models.engines.layers import f32, pictures_input
 from models.engines.stem import FOCUS_PAD, focus_as_one, on_pairs, without_focus
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/yolox_nano.onnx"
+PUBLISHED = Path(__file__).resolve().parents[4] / "../shared/weights/yolox_nano.onnx"
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (1, 32, 64, 3), np.uint8)

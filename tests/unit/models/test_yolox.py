@@ -12,7 +12,7 @@ from models.network import Deployed, cell_grid
 from models.yolox import STRIDES, YOLOX, decode
 from stream.errors import ModelError
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "../shared/weights/yolox_nano.onnx"
+PUBLISHED = Path(__file__).resolve().parents[3] / "../shared/weights/yolox_nano.onnx"
 needs_published = pytest.mark.skipif(not PUBLISHED.exists(), reason="the published checkpoint is not here")
 SMALL = Arch(depth=0.33, width=0.125, depthwise=True)
 

@@ -12,7 +12,7 @@ from stream.errors import SourceError
 from stream.video import VideoReader, probe
 from tests.build import Encoding, corrupt, cut_off, make_clip, make_picture, make_sound
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared"
+SHARED = Path(__file__).resolve().parents[3] / "../shared"
 MJPEG = Encoding(codec="mjpeg", pixel_format="yuvj420p", full_range=True, options={})
 PICTURES = [make_picture(64, 48, k) for k in range(30)]
 

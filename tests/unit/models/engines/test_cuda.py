@@ -27,7 +27,7 @@ from models.postprocess import PostProcess
 from models.registry import open_detector
 from stream.errors import ModelError
 from stream.messages import Detections
-from tests.unit.test_engines import HW, assert_same, lively
+from tests.unit.models.engines.test_engines import HW, assert_same, lively
 
 SMALL = {"yolox": Arch(width=0.125), "nanodet": NanoDetArch(stem=8, stages=(16, 32, 64), pyramid=16)}
 

@@ -31,7 +31,7 @@ from stream.transport.codec import Codec
 from stream.transport.leftovers import OWNER, PREFIX, clear_leftovers, socket_folder
 from stream.video import VideoInfo
 from tests.build import make_counted, make_yuv
-from tests.unit.test_topology import plan_of
+from tests.unit.plan.test_topology import plan_of
 
 
 def workers(*cameras: str, detectors: int = 1) -> tuple[WorkerPlan, ...]:

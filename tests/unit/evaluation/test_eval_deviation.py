@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.evaluation.counts import Score, score
 from stream.evaluation.deviation import by_bin, by_class, by_line, share, weighted_rmse
-from tests.unit.test_eval_counts import FPS, counted, true
+from tests.unit.evaluation.test_eval_counts import FPS, counted, true
 
 FRAMES = 1000
 

@@ -21,7 +21,7 @@ from stream.running.restarts import Restarts
 from stream.running.supervisor import run_workers
 from stream.running.worker import main
 from stream.transport.control import ControlClient, ControlServer, Done, Go, Ready
-from tests.unit.test_topology import plan_of
+from tests.unit.plan.test_topology import plan_of
 
 ALONE = [["decode", "detect", "track", "record"]]
 

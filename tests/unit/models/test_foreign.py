@@ -17,7 +17,7 @@ from stream.errors import ModelError
 from stream.geometry import Letterbox, fit_input
 from stream.video import Shaper, VideoReader
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared"
+SHARED = Path(__file__).resolve().parents[3] / "../shared"
 HW = (96, 128)
 CELLS3, CELLS4 = 252, 256  # 12x16 + 6x8 + 3x4, + 2x2 cells of strides 8, 16, 32 and 64
 BOX = (32.0, 16.0, 64.0, 48.0)  # what every layout below has: one box of class 2

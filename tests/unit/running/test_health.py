@@ -123,7 +123,7 @@ def test_figures_are_the_cameras_own_when_there_are_several() -> None:
 
 
 def test_every_metric_has_a_meaning_when_it_is_served() -> None:
-    root = Path(__file__).resolve().parents[2] / "stream"
+    root = Path(__file__).resolve().parents[3] / "stream"
     named = {name for path in root.rglob("*.py") for name in re.findall(r"\broadtally_[a-z_]+", path.read_text())}
     assert named - set(MEANING) == set()
 

@@ -15,7 +15,7 @@ from stream.sight.landmarks import Landmarks
 from stream.sight.steadiness import Moved, Steadiness
 from stream.sight.texture import fit_texture
 
-CLIPS = Path(__file__).resolve().parents[2] / "../shared/clips"
+CLIPS = Path(__file__).resolve().parents[3] / "../shared/clips"
 SIZE_WH = WIDTH, HEIGHT = 640, 360
 LINE = np.array([(120.0, 200.0), (520.0, 220.0)])
 BEFORE_S, AFTER_S = 10, 12

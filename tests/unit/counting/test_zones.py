@@ -14,7 +14,7 @@ from stream.counting.zones import ZoneCounter
 from stream.messages import Visit
 from stream.scene import Scene, Zone
 from stream.settings import CountingSettings
-from tests.unit.test_counting import Path, down, frames_of, stretch_of, wander
+from tests.unit.counting.test_counting import Path, down, frames_of, stretch_of, wander
 
 SQUARE = Zone("Z", ((200.0, 150.0), (400.0, 150.0), (400.0, 250.0), (200.0, 250.0)))
 
