@@ -25,6 +25,7 @@ from stream.errors import ModelError
 from stream.messages import Detections
 
 NANODET_OUTPUTS = 80 + 4 * 8  # a row of the published exports, which take normalised pixels
+NANODET_INPUT = "data"  # its name in them; that of PicoDet's exports is another
 MEAN, SPREAD = [103.53, 116.28, 123.675], [57.375, 57.12, 58.395]  # of B, G and R in ImageNet
 NO_INT8 = "a network of two stages is not quantised", "run it as it is, precision auto"
 PRECISIONS = {"f32": "f32", "bf16": "bf16", "int8": "f32"}  # and how what is not quantised is computed
@@ -200,8 +201,14 @@ def _graph(core: ov.Core, weights: Weights) -> Graph:
     try:
         return _with_picture_input(core.read_model(weights.path))
     except RuntimeError as error:
-        what = f"OpenVINO cannot read it ({error})"
-        raise ModelError(str(weights.path), what, "give an export of YOLOX or NanoDet-Plus") from error
+        what = f"cannot be read ({last_line(error)})"
+        fix = "give an export of YOLOX or NanoDet-Plus, or describe it in a YAML file: docs/detectors.md"
+        raise ModelError(str(weights.path), what, fix) from error
+
+
+def last_line(error: RuntimeError) -> str:
+    """What OpenVINO says, without the places in its code that it was told at."""
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), "no reason given").strip()
 
 
 def _with_picture_input(model: ov.Model) -> Graph:
@@ -210,6 +217,8 @@ def _with_picture_input(model: ov.Model) -> Graph:
     if shape.rank.get_length() != 4 or model.output(0).partial_shape.rank.get_length() != 3:
         raise RuntimeError("expected one (B, 3, H, W) input and one (B, A, outputs of a cell) output")
     nanodet = model.output(0).partial_shape[2] == NANODET_OUTPUTS
+    if nanodet and NANODET_INPUT not in model.input(0).get_names():
+        raise RuntimeError("its outputs could be those of NanoDet-Plus or of PicoDet, which mean other places")
     if not nanodet and (direct := without_focus(model)) is not None:
         return Graph(direct, "yolox")
     steps = ov.preprocess.PrePostProcessor(model)

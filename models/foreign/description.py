@@ -21,9 +21,12 @@ from models.files.weights import COCO_LABELS
 from stream.errors import ModelError
 from stream.messages import LABELS
 
-Three = tuple[float, float, float]
+Shift = Annotated[float, Field(allow_inf_nan=False)]
+Divisor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=32, le=4096)]
 Label = Literal["person", "bicycle", "car", "motorcycle", "bus", "truck"]
+
+WORDS = {"missing": "is missing", "extra_forbidden": "unknown key"}  # instead of pydantic's own
 
 
 class Description(BaseModel):
@@ -35,8 +38,8 @@ class Description(BaseModel):
     layout: str = "auto"
     classes: Literal["coco"] | dict[int, Label]
     colour: Literal["rgb", "bgr"] | None = None
-    mean: Three | None = None
-    scale: Three | None = None
+    mean: tuple[Shift, Shift, Shift] | None = None
+    scale: tuple[Divisor, Divisor, Divisor] | None = None
     size: tuple[Side, Side] | None = None
 
     def label_of(self) -> dict[int, int]:
@@ -56,7 +59,9 @@ def read_description(path: Path) -> Description:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ModelError(str(path), f"not YAML: {error}", "see docs/detectors.md") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'file'}: {WORDS.get(e['type'], e['msg'])}" for e in error.errors()
+        )
         raise ModelError(str(path), problems, "see docs/detectors.md") from error
     file = path.parent / found.file
     if not file.is_file():

@@ -10,7 +10,7 @@ import openvino as ov
 
 from models.contract import DetectorSpec
 from models.engines.graph_darknet import build
-from models.engines.openvino import OpenVinoPasses
+from models.engines.openvino import OpenVinoPasses, last_line
 from models.foreign.description import Description, read_description
 from models.foreign.layout import Hw, Layout, Raw, Shapes
 from models.foreign.layouts import layout_of
@@ -55,7 +55,7 @@ class ForeignDetector(OpenVinoPasses):
             self._read_as[input_hw] = layout, seen_hw
             return _with_picture_input(model, self._description, layout, (input_hw, seen_hw))
         except RuntimeError as error:
-            raise ModelError(str(file), f"OpenVINO cannot read it ({error})", "is the file whole?") from error
+            raise ModelError(str(file), f"cannot be read ({last_line(error)})", "is it a whole detector?") from error
 
     def read(self, request: Any, input_hw: Hw) -> Detections:
         layout, seen_hw = self._read_as[input_hw]
