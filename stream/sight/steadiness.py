@@ -24,24 +24,18 @@ import cv2
 import msgspec
 import numpy as np
 
-from stream.sight.alignment import Fit, align, alike, corners, moved
+from stream.sight.alignment import Fit, align, alike
 from stream.sight.landmarks import Landmarks
 from stream.sight.medians import median
+from stream.sight.samples import Samples
+from stream.sight.trials import DROP, Trials
 
-SAMPLE_WIDTH = 400  # px of a sample; lines are aligned to a fraction of one of these
 STEP_S = 1.0  # between samples
 KEPT = 5  # samples of a median: half of them show the new view 3 s after a nudge
 REST = 2  # looks over which the present must not change to be at rest,
 RESTLESS = 0.2  # of what is usual for that, that a look replaces: rain and headlights at night are never at rest
 STILL = 0.4  # and each sample shows so many of its cells: traffic hides some, a camera that sways far more
-TOLERANCE = 0.01  # of the picture's diagonal, that the end of a line moves: less does not matter to counting
-DROP = 0.1  # of the cells: so many fewer than usual agree before a move is thought of
-LOST = 0.15  # of the cells: when no more agree, nothing of the old view is seen,
-TRIES = 3  # and it is given up after so many alignments at rest that failed
-SURE, FITS = 0.75, (2, 3)  # so many fits in a row must agree: fewer where more than this share of cells is explained,
-AGREE = 0.3  # to this share of the tolerance
 LEAST_CELLS = 8  # with detail: a picture with fewer shows nothing to hold on to
-PATIENCE_S = (1.0, 30.0)  # between tries to align what does not want to: doubled each time
 CREEP_S = 600.0  # between alignments with the first reference
 NOTHING = Landmarks(np.zeros((0, 0), np.uint8))
 
@@ -70,16 +64,10 @@ class Steadiness:
     """Watches one camera. points_xy: f64 (N, 2) in pixels, the ends of its lines; none: the corners of its picture."""
 
     def __init__(self, size_wh: tuple[int, int], points_xy: np.ndarray) -> None:
-        width, height = size_wh
-        scale = min(1.0, SAMPLE_WIDTH / width)
-        self.sample_wh = max(32, round(width * scale)), max(32, round(height * scale))
-        self._to_sample = np.diag([self.sample_wh[0] / width, self.sample_wh[1] / height, 1.0])
-        points = points_xy if len(points_xy) else corners(width, height) * 0.5 + np.array(size_wh) * 0.25
-        self._points = moved(self._to_sample, points)
-        self._least_px = TOLERANCE * math.hypot(*self.sample_wh)
-        self._candidate = np.eye(3)  # of a move that is not settled
+        self._samples = Samples(size_wh, points_xy)
+        self._trials = Trials(self._samples)
         self._matrix = np.eye(3)  # from samples of the first view to those of the present one
-        self._samples: deque[np.ndarray] = deque(maxlen=KEPT)
+        self._last: deque[np.ndarray] = deque(maxlen=KEPT)  # samples
         self._presents: deque[np.ndarray] = deque(maxlen=REST + 1)
         self._reference = self._first = NOTHING
         self._first_matrix = np.eye(3)
@@ -87,7 +75,6 @@ class Steadiness:
         self._rest = self._usual_rest = 1.0  # and with the present of before
         self._next_s = self._agreed_s = self._creep_s = -math.inf
         self.lost = False  # the present view has nothing to do with that of the lines
-        self._forget_tries(0.0)
 
     def is_due(self, pts_s: float) -> bool:
         """Whether a look at the picture of this time is wanted."""
@@ -96,10 +83,10 @@ class Steadiness:
     def look(self, luma: np.ndarray, pts_s: float) -> Moved | None:
         """A picture, luma u8 (height, width) of any size; what became certain with it."""
         self._next_s = pts_s + STEP_S
-        self._samples.append(cv2.resize(luma, self.sample_wh, interpolation=cv2.INTER_AREA))
-        if len(self._samples) < KEPT:
+        self._last.append(self._samples.take(luma))
+        if len(self._last) < KEPT:
             return None
-        present = median(self._samples)
+        present = median(self._last)
         self._presents.append(present)
         if not self._reference.picture.size:
             self._begin(present, pts_s)
@@ -114,13 +101,13 @@ class Steadiness:
             return self._agrees(present, agree, pts_s)
         if not self._are_described(self._first, self._reference):
             return None
-        if (pts_s < self._retry_s and agree > self._tried - DROP) or not self._is_at_rest():
+        if not self._trials.is_due(agree, pts_s) or not self._is_at_rest():
             return None
         return self._try_to_align(Landmarks(present), agree, pts_s)
 
     def restart(self) -> None:
         """Time has passed unseen: samples of before and after do not mix."""
-        self._samples.clear()
+        self._last.clear()
         self._presents.clear()
 
     def _are_described(self, *references: Landmarks) -> bool:
@@ -134,7 +121,7 @@ class Steadiness:
         if len(self._presents) <= REST:
             return False
         present = self._presents[-1]
-        if min(alike(present, sample)[0] for sample in self._samples) < STILL:
+        if min(alike(present, sample)[0] for sample in self._last) < STILL:
             return False
         return self._rest >= max(self._usual_rest - 2 * DROP, STILL)
 
@@ -168,89 +155,74 @@ class Steadiness:
         if self.lost:
             self._reference = self._first
 
-    def _forget_tries(self, pts_s: float) -> None:
-        self._tries = self._fits = 0
-        self._wait_s, self._retry_s, self._tried = PATIENCE_S[0], pts_s, 1.0
-
     def _agrees(self, present: np.ndarray, agree: float, pts_s: float) -> Moved | None:
         since_s, self._agreed_s = self._agreed_s, pts_s
         self._usual += 0.05 * (agree - self._usual)
-        self._forget_tries(pts_s)
+        self._trials.forget(pts_s)
         # one level towards the present, where they differ
         reference = self._reference.picture
         up, down = present > reference, present < reference
         self._reference = Landmarks(reference + up.view(np.uint8) - down.view(np.uint8))
         if self.lost:
             self.lost = False
-            return Moved(
-                "back", since_s, self._full(), "the camera looks where it looked before; its lines count again"
-            )
+            return self._told("back", since_s, "the camera looks where it looked before; its lines count again")
         if pts_s < self._creep_s or not self._are_described(self._first):
             return None
-        self._creep_s, now = pts_s + CREEP_S, Landmarks(present)
+        self._creep_s = pts_s + CREEP_S
+        return self._look_for_creep(Landmarks(present), since_s)
+
+    def _look_for_creep(self, now: Landmarks, since_s: float) -> Moved | None:
+        """Whether the view has gone away from the first one, too slowly for the reference to tell."""
         fit, _ = align(self._first, now)
         if fit is None:
             return None
         matrix = fit.matrix @ self._first_matrix
-        is_creep = self._largest_px(matrix, self._matrix) >= self._least_px
-        return self._follow(now, matrix, fit, since_s) if is_creep else None
+        return self._follow(now, matrix, fit, since_s) if self._matters(matrix) else None
 
     def _try_to_align(self, now: Landmarks, agree: float, pts_s: float) -> Moved | None:
-        self._retry_s, self._wait_s = pts_s + self._wait_s, min(2 * self._wait_s, PATIENCE_S[1])
-        self._tried = agree
-        fit, why = align(self._first, now)
+        self._trials.begin(agree, pts_s)
+        fit, matrix, why = self._aligned(now)
+        if fit is None:
+            return self._does_not_fit(now, agree, why)
+        if self.lost or self._matters(matrix):
+            is_settled = self._trials.has_settled(matrix, fit, pts_s)
+            return self._follow(now, matrix, fit, self._agreed_s) if is_settled else None
+        self._usual, self._reference, self._agreed_s = agree, now, pts_s  # only the light has changed
+        self._trials.forget(pts_s)
+        return None
+
+    def _aligned(self, now: Landmarks) -> tuple[Fit | None, np.ndarray, str]:
+        """The fit with the first view, or else with the last; the movement since the first; why there is none."""
         before = self._first_matrix
+        fit, why = align(self._first, now)
         if fit is None and self._reference is not self._first:
-            fit, why = align(self._reference, now)
             before = self._matrix
-        if fit is not None:
-            matrix = fit.matrix @ before
-            if self.lost or self._largest_px(matrix, self._matrix) >= self._least_px:
-                if not self._is_settled(matrix, fit, pts_s):
-                    return None
-                return self._follow(now, matrix, fit, self._agreed_s)
-            self._usual, self._reference, self._agreed_s = agree, now, pts_s  # only the light has changed
-            self._forget_tries(pts_s)
-            return None
-        self._tries = self._tries + 1 if agree <= LOST else 0
-        if self.lost or self._tries < TRIES or not self._shows_much(now.picture):
+            fit, why = align(self._reference, now)
+        return fit, before if fit is None else fit.matrix @ before, why
+
+    def _does_not_fit(self, now: Landmarks, agree: float, why: str) -> Moved | None:
+        is_given_up = self._trials.is_given_up(agree)
+        if self.lost or not is_given_up or not self._shows_much(now.picture):
             return None
         self.lost = True
         text = f"the camera looks elsewhere or is covered, and its lines cannot follow ({why}): they count no more;"
-        return Moved("lost", self._agreed_s, self._full(), f"{text} turn it back, or draw them anew and restart")
+        return self._told("lost", self._agreed_s, f"{text} turn it back, or draw them anew and restart")
 
-    def _is_settled(self, matrix: np.ndarray, fit: Fit, pts_s: float) -> bool:
-        """Whether the fits of several looks agree: a camera that sways is somewhere else every time."""
-        again = self._fits > 0 and self._largest_px(matrix, self._candidate) < AGREE * self._least_px
-        self._candidate, self._fits = matrix, self._fits + 1 if again else 1
-        self._wait_s, self._retry_s = PATIENCE_S[0], pts_s
-        return self._fits >= FITS[fit.explained < SURE]
+    def _matters(self, matrix: np.ndarray) -> bool:
+        """Whether a movement since the first view takes the lines elsewhere than the present one does."""
+        return self._samples.apart_px(matrix, self._matrix) >= self._samples.least_px
 
     def _shows_much(self, present: np.ndarray) -> bool:
         """Whether there is a view at all: in fog and in the dark there is none, and nothing can be said."""
         return 2 * alike(present, present)[1] >= alike(self._reference.picture, present)[1]
 
     def _follow(self, now: Landmarks, matrix: np.ndarray, fit: Fit, since_s: float) -> Moved:
-        text = f"the camera was moved by {self._words(matrix @ np.linalg.inv(self._matrix))}"
+        text = f"the camera was moved by {self._samples.words(matrix @ np.linalg.inv(self._matrix))}"
         text += f"; lines follow ({fit.words})"
         self._matrix, self.lost, self._reference, self._usual = matrix, False, now, 1.0
         self._agreed_s = since_s
-        self._forget_tries(since_s)
-        return Moved("moved", since_s, self._full(), text)
+        self._trials.forget(since_s)
+        return self._told("moved", since_s, text)
 
-    def _largest_px(self, matrix: np.ndarray, before: np.ndarray) -> float:
-        """How far the farthest point has gone, px of the sample."""
-        return float(np.hypot(*(moved(matrix, self._points) - moved(before, self._points)).T).max())
-
-    def _full(self) -> np.ndarray:
-        """The present matrix in pixels of the picture."""
-        matrix = np.linalg.inv(self._to_sample) @ self._matrix @ self._to_sample
-        return np.asarray(matrix / matrix[2, 2])
-
-    def _words(self, matrix: np.ndarray) -> str:
-        """A movement as a person would tell it: at the middle of the picture, in its own pixels."""
-        middle = np.array(self.sample_wh) / 2
-        a, b = moved(matrix, np.stack([middle, middle + np.array([1, 0])]))
-        shift_px = np.hypot(*(a - middle)) / self._to_sample[0, 0]
-        turn_deg, zoom = math.degrees(math.atan2(*(b - a)[::-1])), float(np.hypot(*(b - a)))
-        return f"{shift_px:.0f} px in the middle, turned by {turn_deg:.1f} degrees, zoomed by {zoom:.2f}"
+    def _told(self, kind: Literal["moved", "lost", "back"], since_s: float, text: str) -> Moved:
+        return Moved(kind, since_s, self._samples.full(self._matrix), text)
