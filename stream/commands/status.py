@@ -66,15 +66,20 @@ def newest_run(folder: Path) -> str:
 def read_health(where: str) -> Health:
     """Of a running run by address or folder; of a finished one from its run.json. Raises SourceError."""
     from stream.errors import SourceError
+    from stream.records.store import STORE
     from stream.running.health_server import ADDRESS
 
     if where.startswith("http://"):
-        return _ask(where.rstrip("/").removesuffix("/healthz"))
+        return _ask(where.rstrip("/").removesuffix("/healthz"), "is the run still going on?")
     folder = Path(where)
+    resume = f"if the run was cut off, `roadtally run --resume {where}` goes on with it"
     if (folder / ADDRESS).exists():
-        return _ask((folder / ADDRESS).read_text(encoding="utf-8").strip())
+        return _ask((folder / ADDRESS).read_text(encoding="utf-8").strip(), resume)
     if (folder / "run.json").exists():
         return _finished(folder / "run.json")
+    if (folder / STORE).exists():
+        what = "holds a run that has not ended, and no address to ask: a run of files is served with --port"
+        raise SourceError(where, what, resume)
     what = "holds no run that has ended, nor the address of one that goes on"
     raise SourceError(where, what, "give the run's --out, or http://HOST:PORT; a run of files is served with --port")
 
@@ -136,7 +141,7 @@ def _numbers(numbers: dict[str, int]) -> str:
     return ", ".join(f"{number} {what}" for what, number in numbers.items()) or "0"
 
 
-def _ask(url: str) -> Health:
+def _ask(url: str, fix: str) -> Health:
     import urllib.error
     import urllib.request
 
@@ -152,7 +157,7 @@ def _ask(url: str) -> Health:
         body = error.read()
     except OSError as error:
         reason = getattr(error, "reason", error)
-        raise SourceError(url, f"does not answer: {reason}", "is the run still going on?") from error
+        raise SourceError(url, f"does not answer: {reason}", fix) from error
     try:
         return msgspec.json.decode(body, type=Health)
     except msgspec.DecodeError as error:

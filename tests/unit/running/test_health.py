@@ -215,7 +215,11 @@ def test_status_shows_the_same_when_asked_for(by: str, server: HealthServer, tmp
 def test_status_is_an_error_when_nobody_answers(tmp_path: Path) -> None:
     (tmp_path / ADDRESS).write_text("http://127.0.0.1:1\n")
     shown = CliRunner().invoke(app, ["status", str(tmp_path)])
-    assert "does not answer" in str(shown.exception)
+    assert "does not answer" in str(shown.exception) and "--resume" in str(shown.exception)
+    (tmp_path / ADDRESS).unlink()
+    (tmp_path / "events.sqlite").touch()  # what a run of files leaves that was killed: it was "no run"
+    cut_off = CliRunner().invoke(app, ["status", str(tmp_path)])
+    assert "not ended" in str(cut_off.exception) and f"--resume {tmp_path}" in str(cut_off.exception)
     nothing = CliRunner().invoke(app, ["status", str(tmp_path / "nowhere")])
     assert "holds no run" in str(nothing.exception)
 
