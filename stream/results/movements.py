@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -38,6 +39,7 @@ TELLING = 0.125  # of what a path may be off its movement: less is the jitter of
 JOIN_S = 8.0  # a road user is hidden for so long at most
 EARLY_S = 0.3  # boxes overlap in time where a track takes over from another
 OFF_TIME_S = 3.0  # between when the next piece should come and when it does
+STEPS = 4  # of a kept path, on each side of a gap, by which the speed is judged that it was passed with
 BACK = 0.03  # of the diagonal: a piece may begin so far before the end of the one before it
 
 
@@ -173,10 +175,14 @@ def _off_time(earlier: _Piece, later: _Piece, diagonal_px: float) -> float:
         entered_late, left_early = way[0] in later.gates, way[1] in earlier.gates
         if gap_px < -BACK * diagonal_px or entered_late or left_early or not gates <= {*way}:
             continue
-        life_s = max(earlier.user.last_pts_s - earlier.user.first_pts_s, 1e-3)
-        due_s = max(0.0, gap_px) / max((before.stop - before.start) / life_s, 1e-3)
-        best = min(best, abs(wait_s - due_s))
+        best = min(best, abs(wait_s - max(0.0, gap_px) / _speed_px_s(earlier, later)))
     return best
+
+
+def _speed_px_s(earlier: _Piece, later: _Piece) -> float:
+    """What is usual beside the gap: over its whole life who waited in a queue looks too slow to have come so far."""
+    steps = [*pairwise(earlier.user.path[-STEPS - 1 :]), *pairwise(later.user.path[: STEPS + 1])]
+    return float(np.median([math.dist(a[1:], b[1:]) / max(b[0] - a[0], 1e-3) for a, b in steps]))
 
 
 def _both(first: Fit, second: Fit) -> Fit:

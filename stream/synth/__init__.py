@@ -5,7 +5,6 @@ road, traffic ── who is on a straight road  arms, junction_traffic, walkers 
 places ── which of them, and its camera     site, junction_site, scenery ── what is there without them
 solids, figures, cast ── bodies             light, lamps, render ── how it looks
 truth, movements ── what is true            clip ── all of it, into files
-junction ── tracks without pictures, to cut them
 """
 
 from stream.synth.clip import draw, make, simulate, watch

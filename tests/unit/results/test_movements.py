@@ -4,17 +4,17 @@ import itertools
 import math
 from collections import Counter as Tally
 
+import msgspec
 import numpy as np
 import pytest
 
-from stream.counting import Counter
-from stream.messages import Crossing, Frame
+from benchmarks.junction_tracks import Track, crossings_of, cut_tracks, user_of, watch_junction
+from stream.messages import Crossing
 from stream.records.store import RoadUser
 from stream.results.movements import Turn, find_turns
 from stream.results.prototypes import Prototypes, lay, resample
 from stream.scene import Line, Movement, Scene
-from stream.settings import CountingSettings
-from stream.synth.junction import SIZE, Vehicle, crossroads, crossroads_scene, cut_tracks, tracks_of
+from stream.synth import SynthSettings
 
 # A T: from the west one goes on to the east, or turns to the south.
 WEST, EAST, SOUTH = Line("west", 100, 150, 100, 50), Line("east", 500, 150, 500, 50), Line("south", 200, 300, 400, 300)
@@ -117,6 +117,15 @@ def test_a_road_user_that_was_lost_and_found_inside_makes_one_movement() -> None
     assert [(turn.track_id, turn.movement) for turn in found.values()] == [(100, "west to south")]
 
 
+def test_a_road_user_that_waited_in_a_queue_and_was_lost_inside_makes_one_movement() -> None:
+    """A regression: over its whole life it looked so slow that the piece behind the gap came far too early."""
+    before, after = user(100, turning(2, last=14), 240.0), user(101, turning(2, first=18), 244.0)
+    first, *rest = before.path
+    waited = msgspec.structs.replace(before, first_pts_s=200.0, path=((200.0, *first[1:]), *rest))
+    found = turns([waited, after], crossed(100, "west", start_s=240.5) + crossed(101, "south", start_s=245.0))
+    assert [(turn.track_id, turn.movement) for turn in found.values()] == [(100, "west to south")]
+
+
 def test_two_road_users_make_two_movements_when_the_second_comes_too_late_to_be_the_first() -> None:
     before, after = user(100, turning(2, last=18), 200.0), user(101, turning(2, first=14), 230.0)
     found = turns([before, after], crossed(100, "west", start_s=200.0) + crossed(101, "south", start_s=231.0))
@@ -144,27 +153,33 @@ def test_a_path_laid_on_a_way_begins_and_ends_where_it_does() -> None:
     assert (fits.start[0], fits.stop[0]) == pytest.approx((100, 300))
 
 
-def counted(vehicles: list[Vehicle]) -> tuple[list[RoadUser], list[Crossing]]:
-    """What a run of these tracks leaves."""
-    scene = crossroads_scene()
-    counter, crossings, users = Counter(scene, CountingSettings()), [], []
-    for seq, (pts_s, tracks) in enumerate(tracks_of(vehicles)):
-        crossings += counter.update(Frame("junction", 0, seq, pts_s, 0, *SIZE), tracks)
-    for one in vehicles:
-        x, y, times = (one.xyxy[:, 0] + one.xyxy[:, 2]) / 2, one.xyxy[:, 3], one.times_s
-        path = tuple(zip(times[::3].tolist(), x[::3].tolist(), y[::3].tolist(), strict=True))
-        users.append(RoadUser("junction", one.track_id, one.label, times[0].item(), times[-1].item(), path))
-    return users, [*crossings, *counter.finish()]
+@pytest.fixture(scope="module")
+def crossroads() -> tuple[Scene, list[Track]]:
+    settings = SynthSettings(place="crossroads", seed=1, duration_s=240, fps=4, width=1280, height=720)
+    return watch_junction(settings)
 
 
-def test_most_movements_are_found_when_two_tracks_in_five_are_cut() -> None:
-    vehicles = crossroads(seed=11, vehicles=120)
-    truth = {one.track_id: (one.origin, one.destination) for one in vehicles}
-    users, crossings = counted(cut_tracks(vehicles, 0.4, seed=11))
-    found = [turn for turn in find_turns(crossroads_scene(), users, crossings) if turn.track_id in truth]
-    right = [turn for turn in found if truth[turn.track_id] == (turn.origin, turn.destination)]
+def found_at(scene: Scene, tracks: list[Track]) -> tuple[list[Turn], list[Turn]]:
+    """All movements, and those of them that are right."""
+    true = {track.track_id: (track.origin, track.destination) for track in tracks}
+    found = find_turns(scene, [user_of(scene, track) for track in tracks], crossings_of(scene, tracks))
+    return found, [turn for turn in found if true[turn.track_id] == (turn.origin, turn.destination)]
+
+
+def test_all_movements_are_right_when_no_track_is_cut(crossroads: tuple[Scene, list[Track]]) -> None:
+    scene, vehicles = crossroads
+    found, right = found_at(scene, vehicles)
+    assert len(found) == len(right) == len(vehicles) > 30
+    assert {turn.by for turn in right} == {"gates"}
+
+
+def test_most_movements_are_right_when_one_track_in_five_is_cut(crossroads: tuple[Scene, list[Track]]) -> None:
+    """Three times: so few vehicles are often lucky. benchmarks/movements.py has the figures of a thousand."""
+    scene, vehicles = crossroads
+    trials = [found_at(scene, cut_tracks(vehicles, 0.2, seed)) for seed in range(3)]
+    found, right = (sum((trial[k] for trial in trials), list[Turn]()) for k in (0, 1))
     by_gates = sum(turn.by == "gates" for turn in right)
-    assert by_gates < 0.65 * len(vehicles) and len(right) > 0.8 * len(vehicles)
+    assert by_gates < 0.87 * 3 * len(vehicles) and len(right) > 0.88 * 3 * len(vehicles)
     assert len(right) > 0.93 * len(found)
 
 
