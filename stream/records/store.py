@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.errors import OutputError
+from stream.errors import OutputError, RoadtallyError, SourceError, words_of
 from stream.messages import Checkpoint, Clock, Crossing, Gap, Visit
 from stream.records.ledger import Balance
 
@@ -76,7 +76,7 @@ _PATH = msgspec.msgpack.Decoder(Path3)
 
 class Store:
     """An open store. Writes wait in memory until commit(), so that the file is locked only for a moment and other
-    workers can write it too. Errors of the disk become OutputError."""
+    workers can write it too. Errors of the disk become OutputError, and a damaged file SourceError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -105,7 +105,7 @@ class Store:
         self._write("INSERT OR REPLACE INTO sources VALUES (?,?)", [(camera, body)])
 
     def sources(self) -> dict[str, bytes]:
-        return {row["camera"]: row["body"] for row in self._db.execute("SELECT * FROM sources")}
+        return {row["camera"]: row["body"] for row in self._read("SELECT * FROM sources")}
 
     def add_crossings(self, crossings: Iterable[Crossing]) -> None:
         rows = [(c.key, *msgspec.structs.astuple(c)) for c in crossings]
@@ -164,14 +164,14 @@ class Store:
 
     def checkpoint(self, camera: str) -> Checkpoint | None:
         """The last one of a camera; None where there is none yet."""
-        row = self._db.execute("SELECT body FROM checkpoints WHERE camera = ?", (camera,)).fetchone()
-        return msgspec.msgpack.decode(row[0], type=Checkpoint) if row else None
+        rows = self._read("SELECT body FROM checkpoints WHERE camera = ?", camera)
+        return msgspec.msgpack.decode(rows[0]["body"], type=Checkpoint) if rows else None
 
     def rewind(self, camera: str) -> None:
         """Forget what happened to a camera after its last checkpoint, also what still waits; not that it went back."""
         self.drop()
-        row = self._db.execute("SELECT rows FROM checkpoints WHERE camera = ?", (camera,)).fetchone()
-        last = msgspec.json.decode(row[0]) if row else dict.fromkeys(REWOUND, 0)
+        rows = self._read("SELECT rows FROM checkpoints WHERE camera = ?", camera)
+        last = msgspec.json.decode(rows[0]["rows"]) if rows else dict.fromkeys(REWOUND, 0)
         statements: list[Rows] = []
         for table in REWOUND:
             besides = f" AND kind != '{RESTART}'" if table == "notes" else ""
@@ -182,8 +182,8 @@ class Store:
     def run(self) -> tuple[str, str, str]:
         """The configuration of the run as JSON, how it ended, and by which version it was begun. All empty before
         begin_run()."""
-        row = self._db.execute("SELECT config, status, version FROM runs").fetchone()
-        return (row[0], row[1], row[2]) if row else ("", "", "")
+        rows = self._read("SELECT config, status, version FROM runs")
+        return (rows[0]["config"], rows[0]["status"], rows[0]["version"]) if rows else ("", "", "")
 
     def config(self) -> str:
         """The configuration of the run as JSON; empty before begin_run()."""
@@ -192,20 +192,20 @@ class Store:
     def crossings(self) -> list[Crossing]:
         """All crossings in order of time."""
         columns = ", ".join(Crossing.__struct_fields__)
-        rows = self._db.execute(f"SELECT {columns} FROM crossings ORDER BY pts_s, camera, line, track_id")  # noqa: S608
+        rows = self._read(f"SELECT {columns} FROM crossings ORDER BY pts_s, camera, line, track_id")  # noqa: S608
         return [Crossing(*row) for row in rows]
 
     def visits(self) -> list[Visit]:
         """All visits in order of time."""
-        rows = self._db.execute("SELECT * FROM visits ORDER BY entered_s, camera, zone, track_id")
+        rows = self._read("SELECT * FROM visits ORDER BY entered_s, camera, zone, track_id")
         return [Visit(**{name: row[name] for name in Visit.__struct_fields__}) for row in rows]
 
     def users(self) -> list[RoadUser]:
-        rows = self._db.execute("SELECT * FROM users ORDER BY camera, track_id")
+        rows = self._read("SELECT * FROM users ORDER BY camera, track_id")
         return [msgspec.convert({**row, "path": _PATH.decode(row["path"])}, RoadUser) for row in rows]
 
     def balances(self) -> list[Balance]:
-        rows = self._db.execute("SELECT * FROM ledger ORDER BY camera")
+        rows = self._read("SELECT * FROM ledger ORDER BY camera")
         decode = msgspec.json.decode
         return [
             msgspec.convert({**row, "skipped": decode(row["skipped"]), "problems": decode(row["problems"])}, Balance)
@@ -214,22 +214,28 @@ class Store:
 
     def notes(self, kind: str) -> list[tuple[str, str]]:
         """(camera, text) of the notes of a kind, oldest first."""
-        rows = self._db.execute("SELECT camera, text FROM notes WHERE kind = ? ORDER BY utc", (kind,))
+        rows = self._read("SELECT camera, text FROM notes WHERE kind = ? ORDER BY utc", kind)
         return [(row["camera"], row["text"]) for row in rows]
 
     def clocks(self) -> list[Clock]:
         """Which time of day held from which pts_s on, by camera, in order."""
-        rows = self._db.execute("SELECT * FROM clocks ORDER BY camera, pts_s")
+        rows = self._read("SELECT * FROM clocks ORDER BY camera, pts_s")
         return [msgspec.convert({**row, "epoch": 0}, Clock) for row in rows]
 
     def gaps(self) -> list[Gap]:
         """The times in which cameras were not seen, in order."""
-        rows = self._db.execute("SELECT * FROM gaps ORDER BY camera, from_s")
+        rows = self._read("SELECT * FROM gaps ORDER BY camera, from_s")
         return [msgspec.convert({**row, "epoch": 0}, Gap) for row in rows]
 
     def close(self) -> None:
         self.commit()
         self._db.close()
+
+    def _read(self, statement: str, *values: object) -> list[sqlite3.Row]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error, "read") from error
 
     def _write(self, statement: str, rows: list[tuple]) -> None:
         self._waiting.append((statement, rows))
@@ -242,5 +248,9 @@ class Store:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def _failed(self, error: sqlite3.Error) -> OutputError:
-        return OutputError.refused(self._path, "written", error, "is the disk full, or the folder read-only?")
+    def _failed(self, error: sqlite3.Error, done: str = "written") -> RoadtallyError:
+        """OperationalError is the system's no; all others say that this is no sound store."""
+        if isinstance(error, sqlite3.OperationalError):
+            return OutputError.refused(self._path, done, error, "is the disk full, or the folder read-only?")
+        fix = "a power cut or a bad disk does that: the run must be made again"
+        return SourceError(str(self._path), f"is damaged: {words_of(error)}", fix)

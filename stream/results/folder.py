@@ -124,7 +124,9 @@ def _move_aside(folder: Path, cameras: Set[str]) -> None:
     """cameras: of the run that begins; those of the run before have folders, too."""
     before, saw_something = _run_before(folder)
     places = [folder, *(place for name in sorted(cameras | before) if (place := folder / name).is_dir())]
-    if not saw_something:
+    if not saw_something and not any(
+        (place / TRACKS).is_file() and (place / TRACKS).stat().st_size for place in places
+    ):
         _forget(places)
     found = {path for place in places for path in _own_files(place)}
     old = [path for path in found if found.isdisjoint(path.parents)]  # what lies in a folder goes with it
@@ -147,11 +149,19 @@ def _run_before(folder: Path) -> tuple[set[str], bool]:
     if not path.is_file():
         return set(), True  # what lies here is of no run that is known: it is kept
     if not path.stat().st_size:
-        return set(), False  # not even begun: the disk was full
-    with closing(Store(path)) as store:
-        config = msgspec.json.decode(store.config() or b"{}")
-        saw_something = any(balance.decoded for balance in store.balances())
+        return set(), False  # not even begun: the disk was full; or a power cut has emptied it
+    try:
+        with closing(Store(path)) as store:
+            config = msgspec.json.decode(store.config() or b"{}")
+            saw_something = any(balance.decoded for balance in store.balances())
+    except SourceError:
+        return set(), True  # damaged: it is no reason not to run again
     return {camera["name"] for camera in config.get("cameras", ())}, saw_something
+
+
+def _holds_tracks(place: Path) -> bool:
+    path = place / TRACKS
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _forget(places: Sequence[Path]) -> None:

@@ -204,6 +204,14 @@ def test_no_folder_is_left_when_a_run_before_saw_nothing(tmp_path: Path) -> None
         assert store.run()[1] == "running"
 
 
+def test_tracks_are_kept_when_a_power_cut_has_emptied_the_store_beside_them(tmp_path: Path) -> None:
+    config = configure(tmp_path)
+    a_run(tmp_path, config, 1)
+    (tmp_path / STORE).write_bytes(b"")
+    begin(tmp_path, config)
+    assert large_in(runs_before(tmp_path)[0]) == sorted(LARGE)
+
+
 def test_recordings_are_listed_when_a_full_disk_took_half_of_a_row(tmp_path: Path) -> None:
     with closing(Shelf(tmp_path, "original")) as shelf:
         first = shelf.place(1.5, "20260101T000000Z")
