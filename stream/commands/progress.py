@@ -95,6 +95,9 @@ class _Pace:
     def fps(self, camera: str, frames: float) -> float:
         now_s = time.monotonic()
         past = self._past.setdefault(camera, [])
+        if not frames or (past and frames < past[-1][1]):  # begins, or goes on where another worker was
+            past.clear()
+            return 0.0
         past.append((now_s, frames))
         while past[0][0] < now_s - 3:
             past.pop(0)

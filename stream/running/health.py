@@ -86,8 +86,9 @@ class Watchdog:
             if frames > (past[-1][1] if past else 0.0):
                 self._moved_s[camera.name] = now_s
                 self._decoded[camera.name] = self._value("roadtally_decoded_total", camera.name)
-            past.append((now_s, frames))
-            while now_s - past[0][0] > RATE_S:
+            if frames:  # 0: a worker that begins, or goes on where another was and does not know it yet
+                past.append((now_s, frames))
+            while past and now_s - past[0][0] > RATE_S:
                 past.popleft()
 
     def health(self, now_s: float) -> Health:

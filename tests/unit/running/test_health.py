@@ -90,6 +90,16 @@ def test_pace_is_that_of_the_last_seconds_when_it_changes() -> None:
     assert watchdog.health(44.0).cameras[0].fps == pytest.approx(5.0)
 
 
+def test_pace_is_that_of_the_camera_when_a_worker_goes_on_where_another_was() -> None:
+    """The pictures of the worker before, which it hears of after its start, were taken for new ones: 99 fps of 25."""
+    watchdog = watchdog_of()
+    run_until(watchdog, 30, fps=25)
+    watchdog.look(metrics_of(0), 31.0)
+    for second in range(4):
+        watchdog.look(metrics_of(750 + 25 * second), 32.0 + second)
+    assert watchdog.health(35.0).cameras[0].fps == pytest.approx(25.0)
+
+
 def test_camera_gets_on_when_its_counters_begin_anew() -> None:
     """A worker that was started again counts from zero: that is no stall."""
     watchdog = watchdog_of()
