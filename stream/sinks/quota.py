@@ -9,6 +9,8 @@ is never touched.
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,9 +32,8 @@ from stream.sinks.video import VIDEO
 
 TIDIED = "tidied"  # the kind of the notes that say what went
 TIDY_S = 20.0  # between two looks at the disk
-STRIP_FILES = f"{STRIPS}/[0-9]*_*min.png"
-WRITTEN_ON = (VIDEO, PARTS, TRACKS, TRAJECTORIES.replace(".", "*."), f"{BUFFER}/part-*.mp4")  # while a run lasts
-LARGE = (STRIP_FILES, f"{STRIPS}/*.part.png", BACKGROUND, JOINED, *WRITTEN_ON)
+LARGE = (VIDEO, PARTS, JOINED, BACKGROUND, TRACKS, TRAJECTORIES.replace(".", "*."))  # besides recordings
+BELOW = {STRIPS: ("[0-9]*_*min.png", "*.part.png"), BUFFER: ("part-*.mp4",)}  # and in folders
 
 
 class Kept(NamedTuple):
@@ -85,7 +86,10 @@ def tidy(folder: Path, keep: Retention, now_s: float) -> list[Kept]:
     OutputError where something cannot be removed."""
     if not is_limited(keep):
         return []
-    may_go, stay = _held(folder)
+    try:
+        may_go, stay = _held(folder)
+    except OSError as error:
+        raise OutputError.refused(folder, "looked through", error, "check its owner") from error
     gone = outdated(may_go, keep, now_s, sum(kept.bytes for kept in stay))
     for kept in gone:
         try:
@@ -128,14 +132,16 @@ def _held(folder: Path) -> tuple[list[Kept], list[Kept]]:
     """The large files of the run and of those before: which may go, and which stay: stores, and what the run writes."""
     may_go, stay = set(), {*folder.glob(f"{STORE}*")}
     for place in _places(folder):
-        closed = [path for path, _ in recordings_of(place)][:-1]
-        old = {*place.glob(STRIP_FILES), *closed}
+        closed = {path for path, _ in recordings_of(place)[:-1]}
+        large = _large(place)
+        old = {path for path in large if path in closed or path.parent == place / STRIPS}
         may_go |= old
-        stay |= _large(place) - old
+        stay |= large - old
     for store in (folder / PREVIOUS).glob(f"*/{STORE}"):  # what lies beside none is nothing of a run
         stay.add(store)
-        for place in (store.parent, *(path for path in store.parent.iterdir() if path.is_dir())):
-            may_go |= _large(place)
+        with os.scandir(store.parent) as entries:
+            below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        may_go.update(*(_large(place) for place in (store.parent, *below)))
     return list(_looked_at(may_go)), list(_looked_at(stay))
 
 
@@ -146,8 +152,26 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _large(place: Path) -> set[Path]:
-    recordings = {path for path, _ in recordings_of(place)}
-    return recordings.union(*(place.glob(pattern) for pattern in LARGE))
+    """The large files of a camera's run. Each folder is read once: there may be hundreds of runs."""
+    names = _names(place)
+    found = {place / name for name in _like(names, LARGE)}
+    if _like(names, ("*.mp4",)):
+        found |= {path for path, _ in recordings_of(place) if path.name in names}
+    for folder, patterns in BELOW.items():
+        if folder in names:
+            found |= {place / folder / name for name in _like(_names(place / folder), patterns)}
+    return found
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+
+
+def _like(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    return [name for pattern in patterns for name in fnmatch.filter(names, pattern)]
 
 
 def _looked_at(paths: Iterable[Path]) -> Iterator[Kept]:

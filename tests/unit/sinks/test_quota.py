@@ -220,6 +220,15 @@ def test_recordings_are_listed_when_a_full_disk_took_half_of_a_row(tmp_path: Pat
     assert recordings_of(tmp_path) == [(first, 1.5)]
 
 
+def test_all_is_left_as_it_is_when_a_file_has_the_name_of_a_folder(tmp_path: Path) -> None:
+    a_run(tmp_path, configure(tmp_path), 1)
+    begin(tmp_path, configure(tmp_path))
+    (tmp_path / "strips").touch()
+    (runs_before(tmp_path)[0] / "buffer").touch()
+    assert len(tidy(tmp_path, Retention(600, 1e-9, 0), time.time())) == len(LARGE)
+    assert (runs_before(tmp_path)[0] / "buffer").exists() and (tmp_path / "strips").exists()
+
+
 def test_error_says_which_file_when_it_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_run(tmp_path, configure(tmp_path), 1)
 
