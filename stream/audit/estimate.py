@@ -17,7 +17,6 @@ from stream.messages import Crossing
 from stream.results.corrections import Correction
 
 NEAR_S = 0.5  # a correction names its crossing by track and time
-OTHER = {"in": "out", "out": "in"}
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -41,14 +40,16 @@ def estimate(
 ) -> list[Estimate]:
     """By camera, line and direction. Corrections outside checked strips say nothing about rates and are left out.
 
-    Raises TruthError where a correction names a crossing that is not there.
+    Raises TruthError where a correction names a crossing that is not there, corrects nothing, or comes twice.
     """
     spans = [c for c in corrections if c.verdict == "checked"]
     findings = [c for c in corrections if c.verdict != "checked" and _inside(c.camera, c.line, c.pts_s, spans)]
     keys = {(c.camera, c.line, c.direction) for c in crossings} | {
         (c.camera, c.line, c.direction) for c in findings if c.direction
     }
-    wrong = [(c, _wrong_direction(c, crossings)) for c in findings]
+    meant = [(c, None if c.verdict == "missed" else _crossing_of(c, crossings)) for c in findings]
+    _refuse_repeated(meant)
+    wrong = [(c, _wrong_direction(c, crossing)) for c, crossing in meant]
     rows = []
     for key in sorted(keys):
         mine = [c for c in crossings if (c.camera, c.line, c.direction) == key]
@@ -94,16 +95,31 @@ def _inside(camera: str, line: str, pts_s: float, spans: Sequence[Correction]) -
     )
 
 
-def _wrong_direction(correction: Correction, crossings: Sequence[Crossing]) -> str:
-    """The direction in which a crossing was counted that is none there; empty where the count was right or lacking."""
-    if correction.verdict == "missed":
-        return ""
+def _crossing_of(correction: Correction, crossings: Sequence[Crossing]) -> Crossing:
     for c in crossings:
         same = (c.camera, c.line, c.track_id) == (correction.camera, correction.line, correction.track_id)
         if same and abs(c.pts_s - correction.pts_s) < NEAR_S:
-            if correction.verdict == "extra":
-                return c.direction
-            return OTHER[correction.direction] if correction.verdict == "direction" else ""
+            if correction.verdict == "direction" and correction.direction == c.direction:
+                raise _no_correction(correction, f"counted {c.direction} already", "give the direction that is true")
+            return c
+    raise _no_correction(correction, "no such crossing", "the corrections belong to another run")
+
+
+def _refuse_repeated(meant: Sequence[tuple[Correction, Crossing | None]]) -> None:
+    """Files of two people that were joined would take the same crossing away twice."""
+    seen = set()
+    for correction, crossing in meant:
+        if correction.verdict in ("extra", "direction"):
+            if id(crossing) in seen:
+                raise _no_correction(correction, "corrected twice", "leave one of the rows")
+            seen.add(id(crossing))
+
+
+def _no_correction(correction: Correction, problem: str, fix: str) -> TruthError:
     where = f"{correction.verdict} on line {correction.line} of {correction.camera}"
-    what = f"no crossing of track {correction.track_id} at {correction.pts_s:g} s"
-    raise TruthError(where, what, "the corrections belong to another run")
+    return TruthError(where, f"track {correction.track_id} at {correction.pts_s:g} s: {problem}", fix)
+
+
+def _wrong_direction(correction: Correction, crossing: Crossing | None) -> str:
+    """The direction in which a crossing was counted that is none there; empty where the count was right or lacking."""
+    return crossing.direction if crossing and correction.verdict in ("extra", "direction") else ""

@@ -53,6 +53,10 @@ def _row(where: str, text: dict[str, str]) -> Correction:
             raise TruthError(where, f"{name}: expected a value in a row of {verdict!r}, got nothing")
     pts_s, until_s, track_id = number["pts_s"], number["until_s"], number["track_id"]
     assert pts_s is not None  # it was needed
+    if until_s is not None and until_s <= pts_s:
+        raise TruthError(where, f"expected pts_s < until_s, got {text['pts_s']}, {text['until_s']}")
+    if track_id is not None and track_id % 1:
+        raise TruthError(where, f"track_id: expected a whole number, got {text['track_id']!r}")
     return Correction(
         text["camera"],
         text["line"],

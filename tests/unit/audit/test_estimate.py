@@ -67,8 +67,22 @@ def test_a_wrong_direction_is_extra_one_way_and_missed_the_other_when_corrected(
 
 
 def test_the_crossing_is_named_when_corrections_are_of_another_run() -> None:
-    with pytest.raises(TruthError, match="no crossing of track 99 at 45 s"):
+    with pytest.raises(TruthError, match="track 99 at 45 s: no such crossing"):
         estimate(crossings(10, 900.0), [checked(900.0), extra(45.0, 99)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([extra(45.0, 0), extra(45.0, 0)], "track 0 at 45 s: corrected twice"),
+        ([extra(45.0, 0), Correction("cam", "A", "direction", 45.0, None, "out", "car", 0)], "corrected twice"),
+        ([Correction("cam", "A", "direction", 45.0, None, "in", "car", 0)], "track 0 at 45 s: counted in already"),
+    ],
+)
+def test_corrections_are_refused_when_they_cannot_all_be_true(rows: list[Correction], problem: str) -> None:
+    """Two people's files, joined, took the same crossing away twice, and the count was said to be certain."""
+    with pytest.raises(TruthError, match=problem):
+        estimate(crossings(10, 900.0), [checked(900.0), *rows])
 
 
 def test_the_interval_holds_the_truth_when_audits_are_simulated() -> None:
@@ -82,7 +96,7 @@ def test_the_interval_holds_the_truth_when_audits_are_simulated() -> None:
         seen = crossings(int(parts[0]), 360.0) + [
             msgspec.structs.replace(c, pts_s=c.pts_s + 360.0) for c in crossings(int(parts[1] - parts[0]), 3240.0)
         ]
-        found = [missed(1.0)] * int(parts[2]) + [extra(seen[0].pts_s, 0)] * int(parts[3])
+        found = [missed(1.0)] * int(parts[2]) + [extra(c.pts_s, c.track_id) for c in seen[: int(parts[3])]]
         (row,) = estimate(seen, [checked(360.0), *found])
         assert row.low is not None and row.high is not None
         held += row.low <= true.sum() <= row.high

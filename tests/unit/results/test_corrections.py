@@ -49,6 +49,8 @@ def test_corrections_are_read_as_the_audit_page_writes_them(tmp_path: Path) -> N
         (f"{HEAD}\nnorth,A,missed,nan,,in,car,", "line 2: pts_s: expected a number, got 'nan'"),
         (f"{HEAD}\nnorth,A,extra,1,,in,car,", "line 2: track_id: expected a value"),
         (f"{HEAD}\nnorth,A,checked,1,,,,", "line 2: until_s: expected a value"),
+        (f"{HEAD}\nnorth,A,checked,28,0,,,", "line 2: expected pts_s < until_s, got 28, 0"),
+        (f"{HEAD}\nnorth,A,extra,1,,in,car,7.5", "line 2: track_id: expected a whole number, got '7.5'"),
         (f"{HEAD}\nnorth,A,direction,1,,up,car,7", "line 2: direction: expected one of in, out, nothing, got 'up'"),
         (f"{HEAD}\n,A,checked,1,2,,,", "line 2: camera: expected a value"),
     ],
