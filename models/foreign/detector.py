@@ -52,10 +52,18 @@ class ForeignDetector(OpenVinoPasses):
                 seen_hw = _seen_hw(model, self._description.size, input_hw)
                 _shape(model, seen_hw)
             layout = layout_of(named, _shapes(model), seen_hw, str(self._path))
+            self._check_classes(layout.classes(_shapes(model)) if layout.classes else 0)
             self._read_as[input_hw] = layout, seen_hw
             return _with_picture_input(model, self._description, layout, (input_hw, seen_hw))
         except RuntimeError as error:
             raise ModelError(str(file), f"cannot be read ({last_line(error)})", "is it a whole detector?") from error
+
+    def _check_classes(self, known: int) -> None:
+        """known: how many the network has; 0 or less: its shapes do not tell."""
+        missing = [str(kind) for kind in self._labels if kind < 0 or 0 < known <= kind]
+        if missing:
+            has = f"the network has {known} (0 to {known - 1})" if known > 0 else "they count from 0"
+            raise ModelError(str(self._path), f"names class {', '.join(missing)}, but {has}", "correct `classes`")
 
     def read(self, request: Any, input_hw: Hw) -> Detections:
         layout, seen_hw = self._read_as[input_hw]

@@ -22,6 +22,11 @@ def fits(shapes: Shapes, seen_hw: Hw) -> bool:
     return logits[1][1] == boxes[1][1] and boxes[1][2] == 4 and not _is_boxes(*logits)
 
 
+def classes(shapes: Shapes) -> int:
+    """Logits of a box; with a softmax the last of them is of nothing."""
+    return min(shapes.items(), key=lambda one: _is_boxes(*one))[1][2]
+
+
 def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     boxes, logits = _split(outputs)
     return _raw(boxes, 1 / (1 + np.exp(-np.clip(logits, -50, 50))), seen_hw, least)
@@ -48,5 +53,7 @@ def _raw(boxes: np.ndarray, probabilities: np.ndarray, seen_hw: Hw, least: float
     return Raw(from_centres(boxes[kept]) * np.array([seen_hw[1], seen_hw[0]] * 2, np.float32), score, kind)
 
 
-LAYOUT = Layout(fits, decode)
-SOFTMAX = Layout(fits, decode_softmax, by_shape=lambda shapes, seen_hw: False)
+LAYOUT = Layout(fits, decode, classes=classes)
+SOFTMAX = Layout(
+    fits, decode_softmax, by_shape=lambda shapes, seen_hw: False, classes=lambda shapes: classes(shapes) - 1
+)

@@ -24,6 +24,10 @@ def fits(shapes: Shapes, seen_hw: Hw) -> bool:
     return len(shape) == 2 and shape[0] == len(cells(seen_hw, STRIDES)[0]) and shape[1] > 4 * BINS
 
 
+def classes(shapes: Shapes) -> int:
+    return only_shape(shapes)[1] - 4 * BINS
+
+
 def decode(outputs: Outputs, seen_hw: Hw, least: float, *, centre: float) -> Raw:
     rows = only(outputs)
     places, strides = cells(seen_hw, STRIDES)
@@ -38,5 +42,5 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float, *, centre: float) -> Raw
 
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of R, G and B in ImageNet
 
-NANODET = Layout(fits, partial(decode, centre=0.0), "bgr", MEAN[::-1], SPREAD[::-1], keeps_aspect=True)
-PICODET = Layout(fits, partial(decode, centre=0.5), "rgb", MEAN, SPREAD)
+NANODET = Layout(fits, partial(decode, centre=0.0), "bgr", MEAN[::-1], SPREAD[::-1], keeps_aspect=True, classes=classes)
+PICODET = Layout(fits, partial(decode, centre=0.5), "rgb", MEAN, SPREAD, classes=classes)

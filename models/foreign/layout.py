@@ -27,7 +27,8 @@ class Raw(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How outputs are read. decode: outputs, the network's input (height, width), the smallest score -> candidates.
-    fits: whether they can be read so; by_shape: and whether shapes alone tell that they are.
+    fits: whether they can be read so; by_shape: and whether shapes alone tell that they are; classes: how many the
+    network knows, where the shapes tell.
 
     The input that is usual for networks of this layout, unless the description says otherwise: colour, and what is
     subtracted from its channels (0..255) and what they are divided by, in the order of the colour. keeps_aspect:
@@ -41,6 +42,7 @@ class Layout:
     scale: tuple[float, ...] = (255.0, 255.0, 255.0)
     by_shape: Callable[[Shapes, Hw], bool] | None = None  # None: as `fits`
     keeps_aspect: bool = False
+    classes: Callable[[Shapes], int] | None = None
 
     def is_told_by(self, shapes: Shapes, seen_hw: Hw) -> bool:
         return (self.by_shape or self.fits)(shapes, seen_hw)

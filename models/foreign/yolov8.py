@@ -22,6 +22,10 @@ def by_shape(shapes: Shapes, seen_hw: Hw) -> bool:
     return len(shape) == 2 and 4 < shape[0] < shape[1]
 
 
+def classes(shapes: Shapes) -> int:
+    return min(only_shape(shapes)) - 4
+
+
 def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     del seen_hw
     table = only(outputs)
@@ -30,4 +34,4 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     return Raw(from_centres(rows[kept, :4]), score, kind)
 
 
-LAYOUT = Layout(fits, decode, by_shape=by_shape, keeps_aspect=True)
+LAYOUT = Layout(fits, decode, by_shape=by_shape, keeps_aspect=True, classes=classes)

@@ -18,6 +18,10 @@ def fits(shapes: Shapes, seen_hw: Hw) -> bool:
     return len(shape) == 2 and shape[0] == len(cells(seen_hw, STRIDES)[0]) and shape[1] > 5
 
 
+def classes(shapes: Shapes) -> int:
+    return only_shape(shapes)[1] - 5
+
+
 def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     rows = only(outputs)
     places, strides = cells(seen_hw, STRIDES)
@@ -27,4 +31,4 @@ def decode(outputs: Outputs, seen_hw: Hw, least: float) -> Raw:
     return Raw(from_centres(np.concatenate((centre, size), 1)), score, kind)
 
 
-LAYOUT = Layout(fits, decode, colour="bgr", scale=(1.0, 1.0, 1.0), keeps_aspect=True)
+LAYOUT = Layout(fits, decode, colour="bgr", scale=(1.0, 1.0, 1.0), keeps_aspect=True, classes=classes)

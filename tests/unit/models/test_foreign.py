@@ -111,6 +111,7 @@ def test_layout_is_found_and_read_when_only_shapes_tell(name: str) -> None:
     raw = layout.decode(outputs, HW, 0.3)
     assert raw.xyxy == pytest.approx(np.array([BOX]), abs=0.01)
     assert raw.score == pytest.approx([0.9], abs=0.01) and raw.kind.tolist() == [2]
+    assert layout.classes is None or layout.classes(shapes(outputs)) == 4
 
 
 @pytest.mark.parametrize(
@@ -213,6 +214,8 @@ def test_classes_that_are_not_named_are_left_out_when_read(tmp_path: Path) -> No
         ("file: mine.xml\nclasses: coco\nlayout: ssd", "not of layout ssd"),
         ("file: mine.xml\nclasses: coco\nsize: [8, 8]", "size"),
         ("file: mine.xml\nclasses: coco\nscale: [0, 0, 0]", "scale"),  # a picture divided by 0 shows nothing
+        ("file: mine.xml\nclasses: {0: car, 900: bus}", r"names class 900, but the network has 3 \(0 to 2\)"),
+        ("file: mine.xml\nclasses: {-1: car}", r"names class -1, but the network has 3 \(0 to 2\)"),
     ],
 )
 def test_error_names_the_description_or_file_when_it_is_wrong(text: str, says: str, tmp_path: Path) -> None:
