@@ -41,6 +41,9 @@ STRIDE = 32
 PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """A detector of the user's own: module:Class, built from the DetectorSpec alone."""
 
+DESCRIPTION = (".yaml", ".yml")
+"""Of a detector of others, see models.foreign.description."""
+
 ENGINES: dict[str, str] = {
     "openvino": "models.engines.openvino:OpenVinoDetector",
     "torch": "models.engines.torch:TorchDetector",
@@ -73,11 +76,27 @@ def open_detector(spec: DetectorSpec) -> Detector:
             raise ModelError("input", what, f"for example {fits}")
     if (published := published_name(spec.model)) is not None:
         return open_published(published, msgspec.structs.replace(spec, engine=_engine(spec.engine)))
-    if Path(spec.model).suffix in (".yaml", ".yml"):
+    if Path(spec.model).suffix in DESCRIPTION:
         return _open_foreign(spec)
     weights = find_weights(spec.model)
     detector: Detector = _imported(ENGINES[_engine(spec.engine)])(weights, spec)
     return detector
+
+
+def check_model(model: str) -> None:
+    """Whether a detector of that name or path is here, as far as that is told without opening it: a run should not
+    begin without. Raises ModelError."""
+    if PLUGIN.fullmatch(model):
+        return
+    if (published := published_name(model)) is not None:
+        if published.file and not Path(published.file).expanduser().is_file():
+            raise ModelError(published.file, "no such checkpoint", "check the path after the family's name")
+    elif Path(model).suffix in DESCRIPTION:
+        from models.foreign.description import read_description
+
+        read_description(Path(model).expanduser())
+    else:
+        find_weights(model)
 
 
 def _engine(wanted: str) -> str:

@@ -28,7 +28,11 @@ def stored_metadata(path: Path, formats: Sequence[str]) -> dict[str, str]:
         with safe_open(str(path), "np") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(str(path), f"not a whole safetensors file ({error})", "install the package again") from error
+        raise ModelError(
+            str(path),
+            f"not a whole safetensors file ({error})",
+            "copy it again; what comes with roadtally: install it again",
+        ) from error
     if metadata.get("format") not in formats:
         what = f"expected weights of format {' or '.join(formats)}, got {metadata.get('format', 'no format at all')}"
         raise ModelError(str(path), what, "use weights made by `roadtally train`")
@@ -42,7 +46,7 @@ def stored_tensors(path: Path, formats: Sequence[str]) -> tuple[dict[str, str], 
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     if _digest(tensors) != metadata.get("sha256"):
         what = "the tensors do not match their sha256: the file is damaged"
-        raise ModelError(str(path), what, "install the package again")
+        raise ModelError(str(path), what, "copy it again; what comes with roadtally: install it again")
     return metadata, {name: value.astype(np.float32) for name, value in tensors.items()}
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
+from models.registry import check_model
 from stream import __version__
 from stream.config.schema import CameraConfig, Config
-from stream.errors import ConfigError, OutputError, RoadtallyError, SourceError
+from stream.errors import ConfigError, ModelError, OutputError, RoadtallyError, SourceError
 from stream.metrics import key
 from stream.plan.cameras import plan_camera
 from stream.plan.topology import Endpoint, Plan, make_plan
@@ -71,10 +72,11 @@ class Report:
 
 
 def look(config: Config, stopped: Stopped = lambda: False) -> dict[str, VideoInfo]:
-    """A look at every source; stopped: ends the wait for absent cameras. Raises SourceError or ConfigError with
-    the problems of all cameras at once: sources that cannot be read, lines that cannot be crossed."""
+    """A look at the detector and every source; stopped: ends the wait for absent cameras. Raises ModelError,
+    SourceError or ConfigError with all problems at once: weights that are not whole, sources that cannot be read, lines
+    that cannot be crossed."""
     infos: dict[str, VideoInfo] = {}
-    problems: list[RoadtallyError] = []
+    problems = _problems_of_detector(config)
     with ThreadPoolExecutor(LOOKS) as pool:  # a camera takes a second or two, an absent one longer
         looks = [pool.submit(_probe, camera, stopped) for camera in config.cameras]
     for camera, found in zip(config.cameras, looks, strict=True):
@@ -86,8 +88,18 @@ def look(config: Config, stopped: Stopped = lambda: False) -> dict[str, VideoInf
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise type(problems[0])(f"{len(problems)} cameras", "\n".join(str(problem) for problem in problems))
+        raise type(problems[0])(f"{len(problems)} problems", "\n".join(str(problem) for problem in problems))
     return infos
+
+
+def _problems_of_detector(config: Config) -> list[RoadtallyError]:
+    """What can be told before it is opened. On another host other files are there."""
+    try:
+        if config.placement.mode != "tcp":
+            check_model(config.detector.model)
+    except ModelError as error:
+        return [error]
+    return []
 
 
 def _probe(camera: CameraConfig, stopped: Stopped) -> VideoInfo:

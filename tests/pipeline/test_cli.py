@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
+from models.registry import weights_path
 from stream.records.claim import RUN_LOCK, Claim
 from stream.records.store import Store
 from tests.blobs import GO, LINE, blob_clip
@@ -191,13 +192,32 @@ def test_message_says_what_to_do_when_a_person_errs(tmp_path: Path) -> None:
 
 
 def test_no_count_is_shown_when_a_run_failed_before_its_first_picture(tmp_path: Path) -> None:
-    """A table of zeros and an empty crossings.csv: a wrong --weights looked like an empty road."""
-    clip, out = blob_clip(tmp_path / "road.mp4", frames=3), tmp_path / "out"
-    weights = ("--weights", str(tmp_path / "none.safetensors"))
-    code, text = finish(roadtally("run", str(clip), "--line", LINE, *weights, "--inline", "--out", str(out)))
+    """A table of zeros and an empty crossings.csv: weights that failed looked like an empty road."""
+    clip, out, weights = blob_clip(tmp_path / "road.mp4", frames=3), tmp_path / "out", tmp_path / "mine.safetensors"
+    content = bytearray(weights_path("roadtally-nano").read_bytes())
+    content[-1] ^= 1  # seen only when the detector is opened
+    weights.write_bytes(content)
+    asked = ("--line", LINE, "--weights", str(weights), "--inline", "--out", str(out))
+    code, text = finish(roadtally("run", str(clip), *asked))
     assert code == 4, text
-    assert "no such weights file" in text and "crossings" not in text
+    assert "do not match their sha256" in text and "crossings" not in text
     assert not (out / "crossings.csv").exists() and (out / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    "weights", ["{0}/none.safetensors", "{0}/half.safetensors", "{0}/none.yaml", "ssd300_vgg16:{0}/none.pth", "yolo99"]
+)
+def test_nothing_is_written_when_the_weights_are_not_there_or_not_whole(weights: str, tmp_path: Path) -> None:
+    """The run began, moved the results before to previous/, and found it then; `check` called it all well."""
+    clip, out, config = blob_clip(tmp_path / "road.mp4", frames=3), tmp_path / "out", tmp_path / "road.yaml"
+    (tmp_path / "half.safetensors").write_bytes(weights_path("roadtally-nano").read_bytes()[:10_000])
+    model = weights.format(tmp_path)
+    code, text = finish(roadtally("run", str(clip), "--line", LINE, "--weights", model, "--out", str(out)))
+    assert (code, out.exists()) == (4, False), text
+    cameras = f"[{{source: {clip}}}, {{source: {tmp_path}/gone.mp4}}]"
+    config.write_text(f"cameras: {cameras}\ndetector: {{model: '{model}'}}\n")
+    code, text = finish(roadtally("check", str(config)))
+    assert code == 4 and "2 problems" in text and "gone.mp4" in text, text
 
 
 def test_plan_is_shown_when_checked(tmp_path: Path) -> None:
