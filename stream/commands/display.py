@@ -47,9 +47,8 @@ def _show_results(report: Report, plan: Plan) -> None:
     _show_latency(report, plan)
     frames = sum(balance.decoded for balance in summary.balances)
     busy_s = max(outcome.wall_s - outcome.open_s, 1e-9)
-    console.print(
-        f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open; {frames / busy_s:.0f} frames a second"
-    )
+    pace = " since it was resumed" if report.resumed else f"; {frames / busy_s:.0f} frames a second"
+    console.print(f"{outcome.wall_s:.1f} s, of which {outcome.open_s:.1f} s to open{pace}")
 
 
 def show_complaints(users: Sequence[RoadUser], scenes: Sequence[Scene]) -> None:

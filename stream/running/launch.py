@@ -54,6 +54,7 @@ class Report:
     outcome: Outcome
     summary: Summary
     paths: list[Path]
+    resumed: bool = False  # then the summary tells of more than the outcome
 
     @property
     def saw_something(self) -> bool:
@@ -146,7 +147,7 @@ def _carry_out(config: Config, plan: Plan, watch: Watch, interrupts: Interrupts,
     summary = summarise(folder, scenes)
     # what a decoder said last was before its slots came back
     outcome.values.update({key("roadtally_in_flight", camera=b.camera): b.in_flight for b in summary.balances})
-    report = Report(outcome, summary, [])
+    report = Report(outcome, summary, [], resume)
     if report.saw_something:
         with _told_in(outcome):
             report.paths += write_tally(folder, summary.tally, scenes)

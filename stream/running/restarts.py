@@ -42,7 +42,7 @@ class Restarts:
         """A worker on another host that was at work says something: it may be back, or be another than before."""
         crew = self._crew
         if isinstance(word, Hello) and name in crew.ready:
-            self.died(name, f"{crew.remote.where(name)} was started again")
+            self.died(name, f"{crew.remote.where(name)} came anew")
         elif isinstance(word, Beat) and name in crew.remote.away:  # the network was away, it was not
             crew.ready.add(name)
             self._halt(name)

@@ -137,6 +137,9 @@ def test_run_ends_at_once_when_interrupted_twice(tmp_path: Path) -> None:
     code, text = finish(process)
     assert code == 130, text
     assert picture_times_s(tmp_path / "out" / "annotated.mp4")
+    code, text = finish(roadtally("run", "--resume", str(tmp_path / "out")))
+    assert code == 0 and "since it was resumed" in text, text
+    assert "frames a second" not in text  # it was all pictures by the seconds of the last start
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the pids of workers are read from /proc")

@@ -235,7 +235,7 @@ class Elsewhere:
 @pytest.mark.parametrize(
     ("disturb", "away_s", "reason"),
     [
-        ("kill_and_start", SLOW_S, "was started again"),
+        ("kill_and_start", SLOW_S, "came anew"),
         ("lose_touch", 2.0, "is away: nothing heard for 2 s"),
     ],
 )
