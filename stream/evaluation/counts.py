@@ -19,7 +19,8 @@ from stream.messages import LABELS, Crossing
 from stream.rows import check_words, read_rows
 from stream.truth import FLAGS, TrueCrossing
 
-COLUMNS = ("clip", "line", "frame", "first", "last", "class", "direction", "flag")
+COLUMNS = ("clip", "line", "frame", "class", "direction")
+OPTIONAL = ("first", "last", "flag")  # who counts by hand notes one frame: then it is the first and the last, too
 SLACK_S = 1.0
 
 # What a pair is worth to the assignment: that it is one, then that it is unflagged, then each second that it is nearer
@@ -53,7 +54,8 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def read_truth(path: Path) -> list[TrueCrossing]:
-    """Rows of a truth file (CSV with the columns of COLUMNS). Raises TruthError that names the row."""
+    """Rows of a truth file (CSV with the columns of COLUMNS, and of OPTIONAL those that there are). Raises TruthError
+    that names the row."""
     return read_rows(path, COLUMNS, _row)
 
 
@@ -91,11 +93,12 @@ def _gain(true: TrueCrossing, crossing: Crossing, fps: float) -> float:
 
 
 def _row(where: str, row: dict[str, str]) -> TrueCrossing:
+    row = row | {name: row["frame"] for name in ("first", "last") if not row.get(name)} | {"flag": row.get("flag", "")}
     try:
         frame, first, last = (int(row[name]) for name in ("frame", "first", "last"))
     except ValueError:
         what = f"expected whole numbers in frame, first, last; got {row['frame']!r}, {row['first']!r}, {row['last']!r}"
-        raise TruthError(where, what) from None
+        raise TruthError(where, what, "a frame is seconds times frames a second, from 0") from None
     if not 0 <= first <= frame <= last:
         raise TruthError(where, f"expected 0 <= first <= frame <= last, got {first}, {frame}, {last}")
     check_words(where, row, {"class": LABELS, "direction": ("in", "out"), "flag": FLAGS})

@@ -94,3 +94,23 @@ def test_truth_is_read_when_a_spreadsheet_wrote_it(tmp_path: Path) -> None:
     path = tmp_path / "truth.csv"
     path.write_text("flag;clip;line;frame;first;last;class;direction\n; x;A;3;1;5; car ;in\n\n;;;;;;;\n", "utf-8-sig")
     assert read_truth(path) == [TrueCrossing("x", "A", 3, 1, 5, "car", "in", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("clip,line,frame,class,direction\nx,A,3,car,in\n", TrueCrossing("x", "A", 3, 3, 3, "car", "in", "")),
+        (
+            "clip,line,frame,flag,class,direction\nx,A,3,edge,car,in\n",
+            TrueCrossing("x", "A", 3, 3, 3, "car", "in", "edge"),
+        ),
+        ("clip,line,frame,last,class,direction\nx,A,3,7,car,in\n", TrueCrossing("x", "A", 3, 3, 7, "car", "in", "")),
+        (HEAD + "\nx,A,3,,,car,in,\n", TrueCrossing("x", "A", 3, 3, 3, "car", "in", "")),
+    ],
+)
+def test_one_frame_is_enough_when_a_crossing_was_counted_by_hand(
+    text: str, expected: TrueCrossing, tmp_path: Path
+) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text(text)
+    assert read_truth(path) == [expected]
