@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection._utils import BoxCoder
 
 from models import nanodet, yolox
-from models.anchors import DEFAULT_BOXES, anchors
+from models.anchors import DEFAULT_BOXES, LARGEST, anchors
 from models.network import cell_grid
 from models.overlap import pair_iou
 from models.postprocess import MAX_CANDIDATES, PostProcess, suppress
@@ -22,7 +21,6 @@ from stream.messages import Detections
 
 Hw = tuple[int, int]
 ROUNDS = 12  # of the suppression: enough for a box that hides a box that hides a box ..., a dozen deep
-CODER = BoxCoder((1.0, 1.0, 1.0, 1.0))
 
 
 class Reading(NamedTuple):
@@ -102,10 +100,16 @@ def _anchored(start: np.ndarray, device: torch.device) -> Reading:
     xyxy = torch.from_numpy(start).to(device)
     return Reading(
         lambda raw: raw[..., :-4],
-        lambda rows, number: CODER.decode_single(rows[..., -4:].flatten(0, 1), xyxy[number].flatten(0, 1)).reshape(
-            *number.shape, 4
-        ),
+        lambda rows, number: _corrected(xyxy[number], rows[..., -4:]),
     )
+
+
+def _corrected(xyxy: Tensor, deltas: Tensor) -> Tensor:
+    """models.anchors.corrected. torchvision's makes tensors of numbers on its way, which a capture forbids."""
+    size = xyxy[..., 2:] - xyxy[..., :2]
+    centre = (xyxy[..., :2] + xyxy[..., 2:]) / 2 + deltas[..., :2] * size
+    half = size * deltas[..., 2:].clamp(max=LARGEST).exp() / 2
+    return torch.cat((centre - half, centre + half), -1)
 
 
 READINGS: dict[str, Callable[[Hw, torch.device], Reading]] = {

@@ -13,6 +13,8 @@ from safetensors.numpy import save_file
 from stream.errors import ModelError
 from stream.whole import whole_file
 
+AGAIN = "copy it again; what comes with roadtally: install it again"
+
 
 def write_stored(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write tensors of any float type; `metadata` says at least their `format`."""
@@ -28,11 +30,7 @@ def stored_metadata(path: Path, formats: Sequence[str]) -> dict[str, str]:
         with safe_open(str(path), "np") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(
-            str(path),
-            f"not a whole safetensors file ({error})",
-            "copy it again; what comes with roadtally: install it again",
-        ) from error
+        raise ModelError(str(path), f"not a whole safetensors file ({error})", AGAIN) from error
     if metadata.get("format") not in formats:
         what = f"expected weights of format {' or '.join(formats)}, got {metadata.get('format', 'no format at all')}"
         raise ModelError(str(path), what, "use weights made by `roadtally train`")
@@ -46,7 +44,7 @@ def stored_tensors(path: Path, formats: Sequence[str]) -> tuple[dict[str, str], 
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
     if _digest(tensors) != metadata.get("sha256"):
         what = "the tensors do not match their sha256: the file is damaged"
-        raise ModelError(str(path), what, "copy it again; what comes with roadtally: install it again")
+        raise ModelError(str(path), what, AGAIN)
     return metadata, {name: value.astype(np.float32) for name, value in tensors.items()}
 
 
