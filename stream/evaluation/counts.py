@@ -19,8 +19,7 @@ from stream.messages import LABELS, Crossing
 from stream.rows import check_words, read_rows
 from stream.truth import FLAGS, TrueCrossing
 
-COLUMNS = ("clip", "line", "frame", "class", "direction")
-OPTIONAL = ("first", "last", "flag")  # who counts by hand notes one frame: then it is the first and the last, too
+COLUMNS = ("clip", "line", "frame", "class", "direction")  # and first, last and flag, where they are known
 SLACK_S = 1.0
 
 # What a pair is worth to the assignment: that it is one, then that it is unflagged, then each second that it is nearer
@@ -54,8 +53,8 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def read_truth(path: Path) -> list[TrueCrossing]:
-    """Rows of a truth file (CSV with the columns of COLUMNS, and of OPTIONAL those that there are). Raises TruthError
-    that names the row."""
+    """Rows of a truth file (CSV with the columns of COLUMNS). Without first or last, as a person counts, they are the
+    frame. Raises TruthError that names the row."""
     return read_rows(path, COLUMNS, _row)
 
 

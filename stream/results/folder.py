@@ -124,9 +124,7 @@ def _move_aside(folder: Path, cameras: Set[str]) -> None:
     """cameras: of the run that begins; those of the run before have folders, too."""
     before, saw_something = _run_before(folder)
     places = [folder, *(place for name in sorted(cameras | before) if (place := folder / name).is_dir())]
-    if not saw_something and not any(
-        (place / TRACKS).is_file() and (place / TRACKS).stat().st_size for place in places
-    ):
+    if not saw_something and not any(_holds_tracks(place) for place in places):
         _forget(places)
     found = {path for place in places for path in _own_files(place)}
     old = [path for path in found if found.isdisjoint(path.parents)]  # what lies in a folder goes with it
